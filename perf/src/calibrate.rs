@@ -97,7 +97,7 @@ fn round_trip(clock: &Clock, placement: Placement, ends: (impl Caller, impl Answ
         pace: Pace::Closed,
         count: false,
     };
-    let sample: io::Result<_> = run(clock, &plan, ends.0, ends.1);
+    let sample: io::Result<_> = run(clock, &plan, ends.0, ends.1, &|| None);
     Some(sample.ok()?.paced.histogram.quantile(0.5) as f64)
 }
 

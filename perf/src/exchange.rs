@@ -8,10 +8,10 @@ use std::sync::mpsc;
 use std::thread;
 
 use crate::clock::Clock;
-use crate::counters::{Counters, Counts};
 use crate::cpu::{Seats, pin};
-use crate::pace::{self, Bounds, Pace, Paced};
-use crate::usage::{Task, Usage};
+use crate::pace::{self, Bounds, Pace};
+use crate::sample::{self, Sample, Watch};
+use crate::usage::Task;
 
 /// Asked last: the answerer answers it and returns. Never used as an ordinary number, and neither is 0,
 /// the state of fresh memory.
@@ -52,20 +52,8 @@ pub struct Plan {
     pub count: bool,
 }
 
-/// What one run gave.
-#[derive(Clone, Debug)]
-pub struct Sample {
-    /// The times.
-    pub paced: Paced,
-    /// What the caller's thread used during the measured operations.
-    pub caller: Usage,
-    /// What the answerer's thread used.
-    pub answerer: Usage,
-    /// What perf-event counted of both, if the plan asked.
-    pub counts: Option<Counts>,
-}
-
-/// Runs a pair: the caller on this thread, the answerer on one of its own, both pinned.
+/// Runs a pair: the caller on this thread, the answerer on one of its own, both pinned. `calls` tells
+/// how many calls the two have made until now to wait and to wake, if they count them.
 ///
 /// # Errors
 ///
@@ -76,6 +64,7 @@ pub fn run(
     plan: &Plan,
     mut caller: impl Caller,
     mut answerer: impl Answerer,
+    calls: &dyn Fn() -> Option<u64>,
 ) -> io::Result<Sample> {
     thread::scope(|scope| {
         let (ready, started) = mpsc::channel();
@@ -94,7 +83,16 @@ pub fn run(
             })?;
         let _pinned = pin(plan.seats.caller)?;
         let other = started.recv().map_err(io::Error::other)??;
-        let sample = measure(clock, plan, &mut caller, other);
+        let sample = measure(
+            clock,
+            plan,
+            &mut caller,
+            Watch {
+                answerer: other,
+                calls,
+                count: plan.count,
+            },
+        );
         // Also after an error: the scope waits for the answerer. If the mechanism is broken it says
         // so again, and dropping this end is then what the answerer sees.
         let stopped = caller.call(STOP);
@@ -107,8 +105,7 @@ pub fn run(
     })
 }
 
-fn measure(clock: &Clock, plan: &Plan, caller: &mut impl Caller, other: Task) -> io::Result<Sample> {
-    let me = Task::current_thread();
+fn measure(clock: &Clock, plan: &Plan, caller: &mut impl Caller, watch: Watch<'_>) -> io::Result<Sample> {
     let mut last = 0u32;
     let mut ask = |_| {
         last = if last == STOP - 1 { 1 } else { last + 1 };
@@ -120,16 +117,7 @@ fn measure(clock: &Clock, plan: &Plan, caller: &mut impl Caller, other: Task) ->
         }
     };
     pace::run(clock, Pace::Closed, plan.warm_up, &mut ask)?;
-    let mut counters = plan.count.then(|| Counters::start(&[me, other]));
-    let before = (me.usage(), other.usage());
-    let paced = pace::run(clock, plan.pace, plan.measured, &mut ask)?;
-    let after = (me.usage(), other.usage());
-    Ok(Sample {
-        paced,
-        caller: after.0 - before.0,
-        answerer: after.1 - before.1,
-        counts: counters.as_mut().map(Counters::read),
-    })
+    sample::take(clock, plan.pace, plan.measured, watch, ask)
 }
 
 #[cold]
@@ -193,19 +181,24 @@ mod tests {
     fn both_sides_are_accounted_for() {
         let before = allowed();
         let (caller, answerer) = channels(Some);
-        let sample = run(&Clock::new(), &plan(50), caller, answerer).unwrap();
+        let sample = run(&Clock::new(), &plan(50), caller, answerer, &|| Some(7)).unwrap();
         assert_eq!(sample.paced.histogram.count(), 50);
         // On one CPU each hand-off needs a switch there and one back.
         assert!(sample.caller.switches().unwrap() >= 50, "{sample:?}");
         assert!(sample.answerer.switches().unwrap() >= 50, "{sample:?}");
         assert!(sample.counts.is_some());
+        assert_eq!(
+            sample.calls,
+            Some(0),
+            "none between two readings of the same count"
+        );
         assert_eq!(allowed(), before, "the thread is as free as before");
     }
 
     #[test]
     fn a_wrong_answer_is_an_error() {
         let (caller, answerer) = channels(|number| Some(if number == 10 { 9 } else { number }));
-        let error = run(&Clock::new(), &plan(50), caller, answerer).unwrap_err();
+        let error = run(&Clock::new(), &plan(50), caller, answerer, &|| Some(7)).unwrap_err();
         assert!(
             error.to_string().contains("asked 10 and was answered 9"),
             "{error}"
@@ -215,7 +208,7 @@ mod tests {
     #[test]
     fn a_side_that_leaves_is_an_error_and_no_hang() {
         let (caller, answerer) = channels(|number| (number < 10).then_some(number));
-        run(&Clock::new(), &plan(50), caller, answerer).unwrap_err();
+        run(&Clock::new(), &plan(50), caller, answerer, &|| Some(7)).unwrap_err();
     }
 
     #[test]
@@ -223,6 +216,6 @@ mod tests {
         let (caller, answerer) = channels(Some);
         let mut plan = plan(1);
         plan.seats.answerer = 1_000;
-        run(&Clock::new(), &plan, caller, answerer).unwrap_err();
+        run(&Clock::new(), &plan, caller, answerer, &|| Some(7)).unwrap_err();
     }
 }

@@ -20,4 +20,5 @@ pub mod pace;
 pub mod pairs;
 pub mod result;
 pub mod rounds;
+pub mod sample;
 pub mod usage;

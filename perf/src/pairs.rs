@@ -10,8 +10,8 @@
 use std::io;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering::{Acquire, Release};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use crossbeam_utils::CachePadded;
 
@@ -22,14 +22,16 @@ use crate::exchange::{Answerer, Caller, STOP};
 struct Blocks {
     request: CachePadded<AtomicU32>,
     answer: CachePadded<AtomicU32>,
+    /// System calls made to wait or to wake, by both sides.
+    calls: CachePadded<AtomicU64>,
 }
 
 /// How a side waits until a word is no longer `old`, and what the other does to end that.
 pub trait Way: Send {
-    /// Waits.
-    fn wait(word: &AtomicU32, old: u32) -> u32;
+    /// Waits; counts the system calls that took.
+    fn wait(word: &AtomicU32, old: u32, calls: &AtomicU64) -> u32;
     /// After the word was stored.
-    fn wake(word: &AtomicU32);
+    fn wake(word: &AtomicU32, calls: &AtomicU64);
 }
 
 /// Spins: the floor of a hand-off across CPUs, two cache lines moved and nothing else done.
@@ -38,7 +40,7 @@ pub struct Spin;
 
 impl Way for Spin {
     #[inline(always)]
-    fn wait(word: &AtomicU32, old: u32) -> u32 {
+    fn wait(word: &AtomicU32, old: u32, _: &AtomicU64) -> u32 {
         loop {
             let now = word.load(Acquire); // (B), (D): with (A), (C)
             if now != old {
@@ -49,7 +51,7 @@ impl Way for Spin {
     }
 
     #[inline(always)]
-    fn wake(_: &AtomicU32) {}
+    fn wake(_: &AtomicU32, _: &AtomicU64) {}
 }
 
 /// Sleeps on a futex at once and wakes always: what a plain program would write.
@@ -57,17 +59,19 @@ impl Way for Spin {
 pub struct Futex;
 
 impl Way for Futex {
-    fn wait(word: &AtomicU32, old: u32) -> u32 {
+    fn wait(word: &AtomicU32, old: u32, calls: &AtomicU64) -> u32 {
         loop {
             let now = word.load(Acquire); // (B), (D): with (A), (C)
             if now != old {
                 return now;
             }
+            calls.fetch_add(1, Relaxed); // a statistic, read after the run
             atomic_wait::wait(word, old);
         }
     }
 
-    fn wake(word: &AtomicU32) {
+    fn wake(word: &AtomicU32, calls: &AtomicU64) {
+        calls.fetch_add(1, Relaxed); // a statistic, read after the run
         atomic_wait::wake_one(word);
     }
 }
@@ -77,17 +81,18 @@ impl Way for Futex {
 pub struct Yield;
 
 impl Way for Yield {
-    fn wait(word: &AtomicU32, old: u32) -> u32 {
+    fn wait(word: &AtomicU32, old: u32, calls: &AtomicU64) -> u32 {
         loop {
             let now = word.load(Acquire); // (B), (D): with (A), (C)
             if now != old {
                 return now;
             }
+            calls.fetch_add(1, Relaxed); // a statistic, read after the run
             std::thread::yield_now();
         }
     }
 
-    fn wake(_: &AtomicU32) {}
+    fn wake(_: &AtomicU32, _: &AtomicU64) {}
 }
 
 /// One end of a pair over two words.
@@ -109,12 +114,30 @@ pub fn pair<W: Way>() -> (End<W>, End<W>) {
     (end(Arc::clone(&blocks)), end(blocks))
 }
 
+/// Tells how many system calls a pair has made to wait and to wake.
+#[derive(Clone, Debug)]
+pub struct Calls(Arc<Blocks>);
+
+impl Calls {
+    /// Of both sides, until now.
+    pub fn count(&self) -> u64 {
+        self.0.calls.load(Relaxed) // a statistic: nothing is published by it
+    }
+}
+
+impl<W> End<W> {
+    /// The pair's count of calls, to be read while it runs.
+    pub fn calls(&self) -> Calls {
+        Calls(Arc::clone(&self.blocks))
+    }
+}
+
 impl<W: Way> Caller for End<W> {
     #[inline(always)]
     fn call(&mut self, number: u32) -> io::Result<u32> {
         self.blocks.request.store(number, Release); // (A): with (B)
-        W::wake(&self.blocks.request);
-        self.last = W::wait(&self.blocks.answer, self.last);
+        W::wake(&self.blocks.request, &self.blocks.calls);
+        self.last = W::wait(&self.blocks.answer, self.last, &self.blocks.calls);
         Ok(self.last)
     }
 }
@@ -122,9 +145,9 @@ impl<W: Way> Caller for End<W> {
 impl<W: Way> Answerer for End<W> {
     fn serve(&mut self) -> io::Result<()> {
         while self.last != STOP {
-            self.last = W::wait(&self.blocks.request, self.last);
+            self.last = W::wait(&self.blocks.request, self.last, &self.blocks.calls);
             self.blocks.answer.store(self.last, Release); // (C): with (D)
-            W::wake(&self.blocks.answer);
+            W::wake(&self.blocks.answer, &self.blocks.calls);
         }
         Ok(())
     }
@@ -170,7 +193,7 @@ mod tests {
             pace: Pace::Closed,
             count: false,
         };
-        let sample = run(&Clock::new(), &plan, caller, answerer).unwrap();
+        let sample = run(&Clock::new(), &plan, caller, answerer, &|| None).unwrap();
         assert_eq!(sample.paced.histogram.count(), 20);
     }
 

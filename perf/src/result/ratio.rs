@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::exchange::Sample;
 use crate::rounds::Spread;
+use crate::sample::Sample;
 
 /// How one row compares to another.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

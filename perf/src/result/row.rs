@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::exchange::Sample;
 use crate::histogram::Histogram;
+use crate::sample::Sample;
 use crate::usage::Usage;
 
 /// One thing measured, all rounds together.
@@ -68,8 +68,8 @@ pub struct Row {
 }
 
 impl Row {
-    /// All rounds of one arm together. `futex_calls` counts those of the rounds' measured operations.
-    pub fn of_samples(samples: &[Sample], futex_calls: Option<u64>) -> Self {
+    /// All rounds of one arm together.
+    pub fn of_samples(samples: &[Sample]) -> Self {
         let mut all = Histogram::new();
         samples
             .iter()
@@ -96,7 +96,7 @@ impl Row {
                 .filter(|rate| rate.is_finite()),
             cpu_ns_per_op: per_op(both.cpu_ns),
             switches_per_op: per_op(both.switches()),
-            futex_calls_per_op: per_op(futex_calls),
+            futex_calls_per_op: per_op(samples.iter().map(|sample| sample.calls).sum()),
             caller_voluntary_per_op: per_op(caller.voluntary),
             answerer_voluntary_per_op: per_op(answerer.voluntary),
             p50_ns_by_round: samples
@@ -105,6 +105,21 @@ impl Row {
                 .collect(),
             histogram: summary.map(|_| all.encode()),
             ..Self::default()
+        }
+    }
+
+    /// With what perf-event counted in a round of its own.
+    pub fn counted(self, round: &Sample) -> Self {
+        let Some(counts) = round.counts else {
+            return self;
+        };
+        let n = round.paced.histogram.count() as f64;
+        let per_op = |amount: Option<u64>| Some(amount? as f64 / n).filter(|figure| figure.is_finite());
+        Self {
+            migrations_per_op: per_op(counts.migrations),
+            cycles_per_op: per_op(counts.cycles),
+            instructions_per_op: per_op(counts.instructions),
+            ..self
         }
     }
 

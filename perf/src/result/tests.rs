@@ -6,9 +6,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::exchange::Sample;
+use crate::counters::Counts;
 use crate::histogram::Histogram;
 use crate::pace::Paced;
+use crate::sample::Sample;
 use crate::usage::Usage;
 
 /// A round of four operations of these times, with no counters to be had on the answering side.
@@ -26,6 +27,7 @@ fn sample(times: [u64; 4], answerer: Usage) -> Sample {
             involuntary: Some(0),
         },
         answerer,
+        calls: answerer.cpu_ns.map(|_| 8),
         counts: None,
     }
 }
@@ -51,11 +53,11 @@ fn example() -> Results {
         mechanism: "relay".into(),
         strategy: Some("park".into()),
         placement: Some("same".into()),
-        ..Row::of_samples(&park, Some(16))
+        ..Row::of_samples(&park)
     };
     let bare = Row {
         mechanism: "pipe".into(),
-        ..Row::of_samples(&[sample([1; 4], Usage::default())], None)
+        ..Row::of_samples(&[sample([1; 4], Usage::default())])
     };
     let ratio = Ratio::between((&row.name(), &park), ("pipe", &pipe), Some(10.0));
     Results {
@@ -95,7 +97,7 @@ fn what_could_not_be_had_is_null_and_never_zero() {
     ] {
         assert_eq!(row[field], Value::Null, "{field}");
     }
-    let nothing = serde_json::to_value(Row::of_samples(&[], Some(0))).unwrap();
+    let nothing = serde_json::to_value(Row::of_samples(&[])).unwrap();
     for field in [
         "min_ns",
         "p50_ns",
@@ -107,6 +109,20 @@ fn what_could_not_be_had_is_null_and_never_zero() {
     ] {
         assert_eq!(nothing[field], Value::Null, "{field}");
     }
+}
+
+#[test]
+fn what_was_counted_belongs_to_the_round_that_counted() {
+    let counts = Counts {
+        migrations: Some(2),
+        ..Counts::default()
+    };
+    let round = Sample {
+        counts: Some(counts),
+        ..sample([100; 4], known())
+    };
+    let row = Row::default().counted(&round);
+    assert_eq!((row.migrations_per_op, row.cycles_per_op), (Some(0.5), None));
 }
 
 #[test]
