@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -82,15 +82,17 @@ impl Job {
         }
     }
 
-    /// Adds arguments.
-    pub fn args<I: IntoIterator<Item = S>, S: Into<OsString>>(mut self, args: I) -> Job {
-        for arg in args {
-            let arg = arg.into();
-            self.shown.push(' ');
-            self.shown.push_str(&arg.to_string_lossy());
-            self.command.arg(arg);
-        }
+    /// Adds an argument.
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Job {
+        self.shown.push(' ');
+        self.shown.push_str(&arg.as_ref().to_string_lossy());
+        self.command.arg(arg);
         self
+    }
+
+    /// Adds arguments.
+    pub fn args<S: AsRef<OsStr>>(self, args: impl IntoIterator<Item = S>) -> Job {
+        args.into_iter().fold(self, Job::arg)
     }
 
     /// Sets a variable of its environment.
@@ -121,39 +123,37 @@ impl Job {
         self.start(log)?.wait(|| ())
     }
 
-    /// Runs it, and `tick` several times a second.
-    pub fn run_with(self, log: &Log, tick: impl FnMut()) -> Result<()> {
-        self.start(log)?.success(tick)
-    }
-
     /// Runs it and returns what it wrote to its standard output, which is in the log too.
-    pub fn text(mut self, log: &Log) -> Result<String> {
+    pub fn text(self, log: &Log) -> Result<String> {
+        let shown = self.shown.clone();
         let (status, text) = self.capture(log)?;
-        check(&self.shown, status)?;
+        check(&shown, status)?;
         Ok(text)
     }
 
     /// Runs it and returns how it ended and what it wrote to its standard output.
-    pub fn capture(&mut self, log: &Log) -> Result<(ExitStatus, String)> {
-        let mut output = tempfile::tempfile()?;
-        let status = self.spawn(log, output.try_clone()?)?.wait(|| ());
-        let mut text = Vec::new();
-        output.rewind()?;
-        output.read_to_end(&mut text)?;
-        log.open()?.write_all(&text)?;
-        Ok((status?, String::from_utf8_lossy(&text).into_owned()))
+    pub fn capture(mut self, log: &Log) -> Result<(ExitStatus, String)> {
+        let output = tempfile::tempfile()?;
+        let running = self.spawn(log, output.try_clone()?, log.open()?)?;
+        captured(running, output, log)
+    }
+
+    /// Runs it and returns how it ended and everything that it said, errors too.
+    pub fn told(mut self, log: &Log) -> Result<(ExitStatus, String)> {
+        let output = tempfile::tempfile()?;
+        let running = self.spawn(log, output.try_clone()?, output.try_clone()?)?;
+        captured(running, output, log)
     }
 
     /// Starts it; the guard kills it if it is dropped before it ended.
     pub fn start(mut self, log: &Log) -> Result<Running> {
-        let output = log.open()?;
-        self.spawn(log, output)
+        self.spawn(log, log.open()?, log.open()?)
     }
 
-    fn spawn(&mut self, log: &Log, output: File) -> Result<Running> {
+    fn spawn(&mut self, log: &Log, output: File, errors: File) -> Result<Running> {
         stop::check()?;
         log.line(&format!("$ {}", self.shown))?;
-        self.command.stdout(output).stderr(log.open()?);
+        self.command.stdout(output).stderr(errors);
         let child = self
             .command
             .spawn()
@@ -253,6 +253,15 @@ impl Drop for Running {
         // Not `wait`: one that even SIGKILL could not end must not hold us.
         let _ = self.child.try_wait();
     }
+}
+
+fn captured(running: Running, mut output: File, log: &Log) -> Result<(ExitStatus, String)> {
+    let status = running.wait(|| ());
+    let mut text = Vec::new();
+    output.rewind()?;
+    output.read_to_end(&mut text)?;
+    log.open()?.write_all(&text)?;
+    Ok((status?, String::from_utf8_lossy(&text).into_owned()))
 }
 
 fn check(shown: &str, status: ExitStatus) -> Result<()> {

@@ -11,6 +11,7 @@ mod job;
 mod mount;
 mod place;
 mod progress;
+mod scratch;
 mod stop;
 mod test;
 mod tree;

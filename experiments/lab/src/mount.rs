@@ -1,55 +1,61 @@
 // SPDX-License-Identifier: MIT
-//! A pmemfs image and the file system while it is mounted, taken down again whatever happens.
+//! A pmemfs image and the mount point beside it, both in a [`Scratch`] that takes them down whatever
+//! happens.
 
 use crate::job::{Job, Log};
 use crate::place::Place;
+use crate::scratch::{Scratch, mounted};
+use crate::stop;
 use anyhow::{Context, Result, ensure};
-use nix::mount::{MntFlags, umount2};
+use nix::unistd::Pid;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// How long an unmount may take before it is forced.
-const PATIENCE_S: u64 = 30;
-
 /// How long one mount may last.
-const LONGEST: Duration = Duration::from_secs(1800);
+const LONGEST: Duration = Duration::from_secs(3600);
 
-/// An image in a folder of its own, and a mount point beside it. Dropping it unmounts.
+/// The image and its mount point.
 pub struct Image {
     zus: PathBuf,
     image: PathBuf,
     point: PathBuf,
+    /// Where servers leave word of themselves, so that the machine's own place stays as it is.
+    servers: PathBuf,
     log: Log,
-    mounted: bool,
     watchdog: Option<Watchdog>,
 }
 
 impl Image {
-    /// Makes an image of `size` (as `zus mkfs --size` takes it) and a mount point in `dir`.
-    pub fn make(place: &Place, dir: &Path, size: &str, log: &Log) -> Result<Image> {
-        let image = dir.join("image.pmemfs");
-        let point = dir.join("mnt");
-        fs::create_dir(&point).with_context(|| format!("create {}", point.display()))?;
-        let zus = place.program("zus");
-        Job::new(&zus)
-            .args([
-                "mkfs".as_ref(),
-                image.as_os_str(),
-                "--size".as_ref(),
-                size.as_ref(),
-            ])
-            .run(log)?;
-        Ok(Image {
-            zus,
-            image,
-            point,
+    /// What the image file is called.
+    pub const NAME: &str = "image.pmemfs";
+
+    /// Makes an image of `size` (as `zus mkfs --size` takes it) and an empty mount point in `scratch`.
+    pub fn make(place: &Place, scratch: &Scratch, size: &str, log: &Log) -> Result<Image> {
+        let dir = scratch.path();
+        let image = Image {
+            zus: place.program("zus"),
+            image: dir.join(Image::NAME),
+            point: dir.join("mnt"),
+            servers: dir.join("servers"),
             log: log.clone(),
-            mounted: false,
             watchdog: None,
-        })
+        };
+        fs::create_dir(&image.point).with_context(|| format!("create {}", image.point.display()))?;
+        image
+            .zus()
+            .arg("mkfs")
+            .arg(&image.image)
+            .args(["--size", size])
+            .run(log)?;
+        Ok(image)
+    }
+
+    /// The image file.
+    pub fn path(&self) -> &Path {
+        &self.image
     }
 
     /// Where it is mounted.
@@ -57,119 +63,100 @@ impl Image {
         &self.point
     }
 
+    /// The `zus` command, which knows the servers of this scratch folder only.
+    pub fn zus(&self) -> Job {
+        Job::new(&self.zus).env("ZUS_RUNTIME_DIR", &self.servers)
+    }
+
     /// Mounts it with `options` as after `-o`.
     pub fn mount(&mut self, options: &str) -> Result<()> {
-        // Before the command runs: it may be interrupted with the mount already there.
-        self.mounted = true;
-        let mut job =
-            Job::new(&self.zus).args(["mount".as_ref(), self.image.as_os_str(), self.point.as_os_str()]);
+        // The server writes where we write.
+        let log = self.log.path();
+        let mut job = self.zus().args(["mount", "--log"]).arg(log);
         if !options.is_empty() {
             job = job.args(["-o", options]);
         }
-        job.limit(30).run(&self.log)?;
-        ensure!(
-            is_mounted(&self.point)?,
-            "`zus mount` succeeded and {} is not mounted",
-            self.point.display()
-        );
-        self.watchdog = Some(Watchdog::of(&self.point)?);
+        job.args([&self.image, &self.point]).limit(30).run(&self.log)?;
+        self.watchdog = Some(Watchdog::over(&self.point)?);
         Ok(())
+    }
+
+    /// Gives the living mount other options.
+    pub fn remount(&self, options: &str) -> Result<()> {
+        let options = format!("remount,{options}");
+        self.zus()
+            .args(["mount", "-o", &options])
+            .arg(&self.point)
+            .run(&self.log)
+    }
+
+    /// The process that serves it.
+    pub fn server(&self) -> Result<Pid> {
+        let told = self
+            .zus()
+            .args(["status", "--json"])
+            .arg(&self.point)
+            .text(&self.log)?;
+        let told: serde_json::Value = serde_json::from_str(&told).context("`zus status --json`")?;
+        let pid = told
+            .get(0)
+            .unwrap_or(&told)
+            .get("pid")
+            .and_then(serde_json::Value::as_i64);
+        Ok(Pid::from_raw(i32::try_from(
+            pid.context("`zus status --json` names no pid")?,
+        )?))
     }
 
     /// Unmounts it in order.
     pub fn unmount(&mut self) -> Result<()> {
-        Job::new(&self.zus)
-            .args(["umount".as_ref(), self.point.as_os_str()])
-            .limit(PATIENCE_S)
+        self.zus()
+            .arg("umount")
+            .arg(&self.point)
+            .limit(60)
             .run(&self.log)?;
+        let point = self.point.display();
         ensure!(
-            !is_mounted(&self.point)?,
-            "`zus umount` succeeded and {} is still mounted",
-            self.point.display()
+            mounted(&self.point).is_none(),
+            "`zus umount` succeeded and {point} is still mounted"
         );
-        self.mounted = false;
         self.watchdog = None;
         Ok(())
     }
 
+    /// Takes note that the mount has gone without us.
+    pub fn gone(&mut self) {
+        self.watchdog = None;
+    }
+
     /// Checks the unmounted image.
     pub fn check(&self) -> Result<()> {
-        Job::new(&self.zus)
-            .args(["check".as_ref(), self.image.as_os_str()])
-            .run(&self.log)
-    }
-
-    /// Takes the mount down by force: nobody needs to answer for this.
-    fn force(&self) -> Result<()> {
-        while is_mounted(&self.point)? {
-            // Fails everything in flight, so that the unmount cannot wait for it.
-            if let Ok(connection) = connection_of(&self.point) {
-                let _ = fs::write(connection.join("abort"), "1");
-            }
-            umount2(&self.point, MntFlags::MNT_DETACH)?;
-        }
-        // The server notices that its mount is gone and ends; the image must be free for whoever removes it.
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while Instant::now() < deadline && in_use(&self.image) {
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Ok(())
+        self.zus().arg("check").arg(&self.image).run(&self.log)
     }
 }
 
-impl Drop for Image {
-    fn drop(&mut self) {
-        if !self.mounted {
-            return;
-        }
-        if let Err(error) = self.force() {
-            eprintln!("lab: {} could not be unmounted: {error:#}", self.point.display());
-        }
-    }
-}
-
-/// Whether something is mounted at `point`; looks at the kernel's list, which no dead server can block.
-pub fn is_mounted(point: &Path) -> Result<bool> {
-    let point = point.to_string_lossy();
-    let list = fs::read_to_string("/proc/self/mountinfo")?;
-    Ok(list.lines().any(|line| line.split(' ').nth(4) == Some(&point)))
-}
-
-/// The kernel's control folder of the FUSE connection at `point`: named by the device's minor number.
-fn connection_of(point: &Path) -> Result<PathBuf> {
-    let point = point.to_string_lossy();
-    let list = fs::read_to_string("/proc/self/mountinfo")?;
-    let line = list
-        .lines()
-        .rfind(|line| line.split(' ').nth(4) == Some(&point))
-        .context("not mounted")?;
-    let device = line.split(' ').nth(2).context("no device")?;
-    let minor = device.split(':').nth(1).context("no minor number")?;
-    Ok(Path::new("/sys/fs/fuse/connections").join(minor))
-}
-
-/// Aborts the connection when a mount lasts too long or the end is asked for: this process itself may be
-/// inside a system call on it, where no signal of ours reaches.
+/// Aborts a mount that lasts too long, or when the end is asked for: this process itself may be inside a
+/// system call on it, where no signal of ours reaches.
 struct Watchdog {
-    stop: Option<Sender<()>>,
+    mounted: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Watchdog {
-    fn of(point: &Path) -> Result<Watchdog> {
-        let connection = connection_of(point)?;
-        let (stop, stopped) = channel();
+    fn over(point: &Path) -> Result<Watchdog> {
+        let mount = mounted(point)
+            .with_context(|| format!("`zus mount` succeeded and {} is not mounted", point.display()))?;
+        let (sender, receiver) = channel();
         let deadline = Instant::now() + LONGEST;
         let thread = std::thread::spawn(move || {
-            while stopped.recv_timeout(Duration::from_millis(100)) == Err(RecvTimeoutError::Timeout) {
-                if crate::stop::requested() || Instant::now() >= deadline {
-                    let _ = fs::write(connection.join("abort"), "1");
-                    break;
+            while receiver.recv_timeout(Duration::from_millis(100)) == Err(RecvTimeoutError::Timeout) {
+                if stop::requested() || Instant::now() >= deadline {
+                    return mount.abort();
                 }
             }
         });
         Ok(Watchdog {
-            stop: Some(stop),
+            mounted: Some(sender),
             thread: Some(thread),
         })
     }
@@ -177,18 +164,9 @@ impl Watchdog {
 
 impl Drop for Watchdog {
     fn drop(&mut self) {
-        drop(self.stop.take());
+        drop(self.mounted.take());
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
-}
-
-/// Whether a process has this file open. By name, for a `stat` could reach into a mount that hangs.
-fn in_use(file: &Path) -> bool {
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    processes
-        .filter_map(|process| fs::read_dir(process.path().join("fd")).ok())
-        .flat_map(|open| open.flatten())
-        .any(|fd| fs::read_link(fd.path()).is_ok_and(|target| target == file))
 }

@@ -12,7 +12,7 @@ const KINDS: [(&str, &str); 2] = [("buffered", "--direct=0"), ("direct", "--dire
 
 /// Writes, verifies, mounts again, verifies.
 pub fn run(bench: &Bench) -> Result<String> {
-    let mut image = Image::make(bench.place, bench.dir, "512M", &bench.log)?;
+    let mut image = Image::make(bench.place, bench.scratch, "512M", &bench.log)?;
     image.mount("")?;
     for kind in KINDS {
         job(bench, image.point(), kind, "--do_verify=1")?;
@@ -29,7 +29,7 @@ pub fn run(bench: &Bench) -> Result<String> {
 
 fn job(bench: &Bench, point: &Path, (name, direct): (&str, &str), verify: &str) -> Result<()> {
     Job::new("fio")
-        .dir(bench.dir)
+        .dir(bench.dir())
         .args([
             format!("--name={name}"),
             format!("--filename={}", point.join(name).display()),

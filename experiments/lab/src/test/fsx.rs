@@ -2,7 +2,7 @@
 //! fsx: random operations on one file, every read compared with what must be there.
 
 use super::step::Bench;
-use crate::job::Job;
+use crate::job::{Job, Running};
 use crate::mount::Image;
 use crate::stop;
 use anyhow::{Context, Result};
@@ -34,7 +34,7 @@ const OPERATIONS: u64 = 5000;
 
 /// Five seeds, then a mount that must show the file unchanged.
 pub fn run(bench: &Bench) -> Result<String> {
-    let mut image = Image::make(bench.place, bench.dir, "256M", &bench.log)?;
+    let mut image = Image::make(bench.place, bench.scratch, "256M", &bench.log)?;
     image.mount("")?;
     for seed in SEEDS {
         exercise(bench, image.point(), seed, OPERATIONS)?;
@@ -55,7 +55,7 @@ pub fn run(bench: &Bench) -> Result<String> {
 /// The long form: a million operations in all.
 pub fn soak(bench: &Bench) -> Result<String> {
     const EACH: u64 = 200_000;
-    let mut image = Image::make(bench.place, bench.dir, "256M", &bench.log)?;
+    let mut image = Image::make(bench.place, bench.scratch, "256M", &bench.log)?;
     for (seed, strategy) in (1000..).zip(super::STRATEGIES) {
         stop::check()?;
         image.mount(&format!("relay={strategy}"))?;
@@ -71,22 +71,20 @@ pub fn soak(bench: &Bench) -> Result<String> {
 
 /// `operations` from `seed` on the file `fsx-SEED` in `point`; with memory maps.
 pub fn exercise(bench: &Bench, point: &Path, seed: u64, operations: u64) -> Result<()> {
-    let config = bench.dir.join("fsx.toml");
+    start(bench, point, seed, operations)?.success(|| ())
+}
+
+/// The same, going on.
+pub fn start(bench: &Bench, point: &Path, seed: u64, operations: u64) -> Result<Running> {
+    let config = bench.dir().join("fsx.toml");
     std::fs::write(&config, CONFIG)?;
     Job::new(bench.place.tool("fsx"))
-        .args([
-            "-f".as_ref(),
-            config.as_os_str(),
-            "-P".as_ref(),
-            bench.dir.as_os_str(),
-        ])
-        .args([
-            "-S".to_owned(),
-            seed.to_string(),
-            "-N".to_owned(),
-            operations.to_string(),
-        ])
-        .args([point.join(format!("fsx-{seed}"))])
+        .arg("-f")
+        .arg(&config)
+        .arg("-P")
+        .arg(bench.dir())
+        .args(["-S", &seed.to_string(), "-N", &operations.to_string()])
+        .arg(point.join(format!("fsx-{seed}")))
         .limit(60 + operations / 100)
-        .run(&bench.log)
+        .start(&bench.log)
 }

@@ -17,7 +17,7 @@ fn twice(
     work: impl FnOnce(&Path) -> Result<()>,
     again: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<()> {
-    let mut image = Image::make(bench.place, bench.dir, size, &bench.log)?;
+    let mut image = Image::make(bench.place, bench.scratch, size, &bench.log)?;
     image.mount("")?;
     work(image.point())?;
     image.unmount()?;
@@ -30,7 +30,7 @@ fn twice(
 
 /// What the tree at `dir` holds.
 pub fn list(bench: &Bench, dir: &Path) -> Result<String> {
-    let manifest = bench.dir.join("manifest");
+    let manifest = bench.dir().join("manifest");
     tree::job("list", [dir, &manifest])?.run(&bench.log)?;
     Ok(std::fs::read_to_string(&manifest)?)
 }
@@ -45,7 +45,7 @@ pub fn same(bench: &Bench, expected: &str, dir: &Path) -> Result<()> {
 
 /// tar in, tar out.
 pub fn tar(bench: &Bench) -> Result<String> {
-    let source = bench.dir.join("source");
+    let source = bench.dir().join("source");
     tree::job("plant", [&source])?.run(&bench.log)?;
     let expected = list(bench, &source)?;
     let tar = |from: &Path, archive: &Path, to: &Path| -> Result<()> {
@@ -53,7 +53,10 @@ pub fn tar(bench: &Bench) -> Result<String> {
         let make = ["--create", "--sparse", "--format=posix", "--file"];
         Job::new("tar")
             .args(make)
-            .args([archive.as_os_str(), "-C".as_ref(), from.as_os_str(), ".".as_ref()])
+            .arg(archive)
+            .arg("-C")
+            .arg(from)
+            .arg(".")
             .run(&bench.log)?;
         std::fs::create_dir(to)?;
         let take = [
@@ -65,10 +68,12 @@ pub fn tar(bench: &Bench) -> Result<String> {
         ];
         Job::new("tar")
             .args(take)
-            .args([archive.as_os_str(), "-C".as_ref(), to.as_os_str()])
+            .arg(archive)
+            .arg("-C")
+            .arg(to)
             .run(&bench.log)
     };
-    let back = bench.dir.join("back");
+    let back = bench.dir().join("back");
     twice(
         bench,
         "256M",
@@ -87,7 +92,7 @@ pub fn tar(bench: &Bench) -> Result<String> {
 
 /// rsync in, rsync out, and rsync's own comparison by checksum.
 pub fn rsync(bench: &Bench) -> Result<String> {
-    let source = bench.dir.join("source");
+    let source = bench.dir().join("source");
     tree::job("plant", [&source])?.run(&bench.log)?;
     let expected = list(bench, &source)?;
     let rsync = |more: &[&str], from: &Path, to: &Path| {
@@ -95,9 +100,9 @@ pub fn rsync(bench: &Bench) -> Result<String> {
         let job = Job::new("rsync")
             .args(["--archive", "--hard-links", "--sparse", "--numeric-ids"])
             .args(more);
-        job.args([from.as_ref(), to.as_os_str()]).text(&bench.log)
+        job.arg(from).arg(to).text(&bench.log)
     };
-    let back = bench.dir.join("back");
+    let back = bench.dir().join("back");
     twice(
         bench,
         "256M",
@@ -121,7 +126,7 @@ pub fn rsync(bench: &Bench) -> Result<String> {
 
 /// A repository made on the spot is cloned, committed to, packed and checked in the mount.
 pub fn git(bench: &Bench) -> Result<String> {
-    let home = bench.dir.join("home");
+    let home = bench.dir().join("home");
     std::fs::create_dir(&home)?;
     let git = |dir: &Path, args: &[&str]| {
         // Nobody's configuration but this.
@@ -139,7 +144,7 @@ pub fn git(bench: &Bench) -> Result<String> {
         ];
         job.args(who).args(args).text(&bench.log)
     };
-    let origin = bench.dir.join("origin");
+    let origin = bench.dir().join("origin");
     std::fs::create_dir(&origin)?;
     git(&origin, &["init", "--quiet", "--initial-branch=main"])?;
     tree::job("plant", [&origin.join("tree")])?.run(&bench.log)?;

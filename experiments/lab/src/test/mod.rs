@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: MIT
 //! `cargo lab test`: every step in turn, one line each, a log file each, one closing line.
 
+mod crash;
 mod expected;
 mod fio;
 mod fsx;
+mod full;
 mod house;
+mod interrupt;
 mod life;
 mod need;
 mod pjdfstest;
+mod refusals;
 mod session;
 mod source;
 mod step;
 mod steps;
+mod strategies;
 mod stress;
 
 pub use session::run;

@@ -98,9 +98,10 @@ pub fn install_crate(place: &Place, package: &str, version: &str, log: &Log) -> 
             "profile.dev.debug=0",
             "--root",
         ])
-        .args([place.target.join("tools").as_os_str(), "--target-dir".as_ref()])
-        .args([place.target.join("tools/build").as_os_str(), "--version".as_ref()])
-        .args([format!("={version}"), package.to_owned()])
+        .arg(place.target.join("tools"))
+        .arg("--target-dir")
+        .arg(place.target.join("tools/build"))
+        .args(["--version", &format!("={version}"), package])
         .limit(1200)
         .run(log)
         .with_context(|| format!("install {package} {version}"))

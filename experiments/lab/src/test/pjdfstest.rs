@@ -27,7 +27,7 @@ entries = [["nobody", "nogroup"], ["daemon", "daemon"]]
 
 /// Runs every case on a fresh pmemfs and compares with the list.
 pub fn run(bench: &Bench) -> Result<String> {
-    let mut image = Image::make(bench.place, bench.dir, "256M", &bench.log)?;
+    let mut image = Image::make(bench.place, bench.scratch, "256M", &bench.log)?;
     image.mount("")?;
     let text = cases(bench, image.point(), &[])?;
     image.unmount()?;
@@ -37,20 +37,19 @@ pub fn run(bench: &Bench) -> Result<String> {
 
 /// Runs the cases whose names contain one of `patterns` (all without any) in the mount at `point`.
 pub fn cases(bench: &Bench, point: &Path, patterns: &[&str]) -> Result<String> {
-    let config = bench.dir.join("pjdfstest.toml");
+    let config = bench.dir().join("pjdfstest.toml");
     std::fs::write(&config, CONFIG)?;
     // Another file system, for what must not cross from one to the other.
-    let other = bench.dir.join("other");
+    let other = bench.dir().join("other");
     std::fs::create_dir_all(&other)?;
-    let mut job = Job::new(bench.place.tool("pjdfstest"))
+    let job = Job::new(bench.place.tool("pjdfstest"))
         .env("NO_COLOR", "1")
-        .args([
-            "-c".as_ref(),
-            config.as_os_str(),
-            "-p".as_ref(),
-            point.as_os_str(),
-        ])
-        .args(["-s".as_ref(), other.as_os_str()])
+        .arg("-c")
+        .arg(&config)
+        .arg("-p")
+        .arg(point)
+        .arg("-s")
+        .arg(&other)
         .args(patterns)
         .limit(300);
     // Its exit status says what the list says better.

@@ -7,6 +7,7 @@ use super::{Arguments, steps};
 use crate::job::Log;
 use crate::place::{Place, can_mount};
 use crate::progress::Progress;
+use crate::scratch::Scratch;
 use crate::stop::{self, Interrupted};
 use anyhow::{Context, Result, bail};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -188,19 +189,15 @@ impl Session {
         if step.needs.contains(&Need::Mounting) && !self.built {
             return Outcome::Failed("the programs under test could not be built".into());
         }
-        let ran = tempfile::Builder::new()
-            .prefix("zufs-test-")
-            .tempdir()
-            .map_err(Into::into)
-            .and_then(|dir| {
-                let bench = Bench {
-                    place: &self.place,
-                    log: log.clone(),
-                    dir: dir.path(),
-                };
-                catch_unwind(AssertUnwindSafe(|| (step.run)(&bench)))
-                    .unwrap_or_else(|_| bail!("the step panicked"))
-            });
+        let ran = Scratch::new(None).and_then(|scratch| {
+            let bench = Bench {
+                place: &self.place,
+                log: log.clone(),
+                scratch: &scratch,
+            };
+            catch_unwind(AssertUnwindSafe(|| (step.run)(&bench)))
+                .unwrap_or_else(|_| bail!("the step panicked"))
+        });
         match ran {
             Ok(text) => Outcome::Passed(text),
             Err(error) => {

@@ -4,6 +4,7 @@
 use super::need::Need;
 use crate::job::Log;
 use crate::place::Place;
+use crate::scratch::Scratch;
 use anyhow::Result;
 use std::path::Path;
 
@@ -27,8 +28,8 @@ pub struct Bench<'a> {
     pub place: &'a Place,
     /// Everything that children say.
     pub log: Log,
-    /// An empty folder that disappears after the step.
-    pub dir: &'a Path,
+    /// An empty folder that disappears after the step, with everything in it.
+    pub scratch: &'a Scratch,
 }
 
 /// How a step ended.
@@ -39,4 +40,11 @@ pub enum Outcome {
     Failed(String),
     /// It did not run; why.
     Skipped(String),
+}
+
+impl Bench<'_> {
+    /// Where the step may write.
+    pub fn dir(&self) -> &Path {
+        self.scratch.path()
+    }
 }

@@ -3,9 +3,11 @@
 
 use super::need::Need::{self, Command, Component, Crate, Mounting};
 use super::step::Step;
-use super::{fio, fsx, house, life, pjdfstest, source, stress};
+use super::{crash, fio, fsx, full, house, interrupt, life, pjdfstest, refusals, source, strategies, stress};
 
 const GIT: Need = Command("git", "git");
+const FIO: Need = Command("fio", "fio");
+const PJDFSTEST: Need = Crate("pjdfstest", "pjdfstest", "0.2.2");
 const FSX: Need = Crate("fsx", "fsx", "0.3.2");
 
 /// Every step there is.
@@ -50,7 +52,7 @@ pub const ALL: &[Step] = &[
     step(
         "pjdfstest",
         "POSIX, call by call, on a mounted pmemfs",
-        &[Mounting, Crate("pjdfstest", "pjdfstest", "0.2.2")],
+        &[Mounting, PJDFSTEST],
         pjdfstest::run,
     ),
     step(
@@ -95,6 +97,60 @@ pub const ALL: &[Step] = &[
         &[Mounting, Command("cc", "gcc")],
         life::cargo_build,
     ),
+    step(
+        "strategies",
+        "each relay strategy, changed under load: some of pjdfstest, fsx",
+        &[Mounting, FSX, PJDFSTEST],
+        strategies::run,
+    ),
+    step(
+        "refusals",
+        "bad input gets one clear line, and loses nothing",
+        &[Mounting],
+        refusals::run,
+    ),
+    step(
+        "crash",
+        "SIGTERM and SIGKILL of the server under load",
+        &[Mounting],
+        crash::run,
+    ),
+    step(
+        "interrupt",
+        "an interrupted demo leaves nothing behind",
+        &[Mounting],
+        interrupt::run,
+    ),
+    step(
+        "strategies",
+        "each relay strategy, changed under load: some of pjdfstest, fsx",
+        &[Mounting, FSX, PJDFSTEST],
+        strategies::run,
+    ),
+    step(
+        "refusals",
+        "bad input gets one clear line, and loses nothing",
+        &[Mounting],
+        refusals::run,
+    ),
+    step(
+        "full",
+        "no room in the image, no room on its host",
+        &[Mounting],
+        full::run,
+    ),
+    step(
+        "crash",
+        "SIGTERM and SIGKILL of the server under load",
+        &[Mounting],
+        crash::run,
+    ),
+    step(
+        "interrupt",
+        "an interrupted demo leaves nothing behind",
+        &[Mounting],
+        interrupt::run,
+    ),
     long(
         "soak",
         "fsx for a million operations on each relay strategy",
@@ -102,8 +158,6 @@ pub const ALL: &[Step] = &[
         fsx::soak,
     ),
 ];
-
-const FIO: Need = Command("fio", "fio");
 
 type Run = fn(&super::step::Bench) -> anyhow::Result<String>;
 

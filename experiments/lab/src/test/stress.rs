@@ -24,7 +24,7 @@ const SMALLER: [&str; 8] = [
 
 /// Runs each listed stressor and compares how it ended.
 pub fn run(bench: &Bench) -> Result<String> {
-    let mut image = Image::make(bench.place, bench.dir, "512M", &bench.log)?;
+    let mut image = Image::make(bench.place, bench.scratch, "512M", &bench.log)?;
     image.mount("")?;
     let expected = expected::parse(LIST)?;
     let mut seen = Cases::new();
@@ -50,7 +50,8 @@ fn stressor(bench: &Bench, point: &Path, name: &str) -> Result<Fate> {
             "1".into(),
             "--verify".into(),
         ])
-        .args(["--temp-path".as_ref(), dir.as_os_str()])
+        .arg("--temp-path")
+        .arg(&dir)
         .args(SMALLER)
         .limit(60)
         .status(&bench.log)?;

@@ -46,3 +46,14 @@ pub fn job<const N: usize>(what: &str, paths: [&Path; N]) -> Result<Job> {
         .args(["tree", what])
         .args(paths))
 }
+
+/// Whether at least `count` entries are below `dir`.
+pub fn holds(dir: &Path, count: usize) -> bool {
+    let mut seen = 0;
+    // A tree that cannot be read through is none that can be copied.
+    let walked = walk::walk(dir, &mut |_| {
+        seen += 1;
+        Ok(seen < count)
+    });
+    walked.is_ok() && seen >= count
+}
