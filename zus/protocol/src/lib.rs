@@ -1,2 +1,5 @@
 // SPDX-License-Identifier: MIT
-//! To be filled.
+//! The messages of zufs, and how a client finds the server to send them to.
+#![deny(unsafe_code)]
+
+pub mod registry;
