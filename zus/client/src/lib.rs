@@ -1,2 +1,6 @@
 // SPDX-License-Identifier: MIT
-//! To be filled.
+//! Client of a zufs server over shared memory.
+#![deny(unsafe_code)]
+
+mod path;
+mod pool;
