@@ -1,2 +1,4 @@
 // SPDX-License-Identifier: MIT
 //! To be filled.
+
+pub mod shm;
