@@ -53,7 +53,9 @@ impl Client {
             match self.walk(path.as_ref(), last)? {
                 Place::Directory(_) => return Err(os(libc::EISDIR)),
                 Place::Name { found: Some(_), .. } if options.creates_only() => return Err(os(libc::EEXIST)),
-                Place::Name { found: Some(node), .. } => return self.open_node(node, options, flags),
+                Place::Name {
+                    found: Some(node), ..
+                } => return self.open_node(node, options, flags),
                 Place::Name { .. } if !options.creates() => return Err(os(libc::ENOENT)),
                 Place::Name { slash: true, .. } => return Err(os(libc::EISDIR)),
                 Place::Name { dir, name, .. } => match self.create_in(&dir, &name, options, flags) {

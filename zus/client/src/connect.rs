@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use relay::memory::SharedMemory;
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags,
-    SocketType,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, SocketAddrUnix,
+    SocketFlags, SocketType,
 };
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 use zus_protocol::shm::{self, Geometry, Hello, Lane, Layout};
@@ -53,8 +53,12 @@ impl Connector {
     }
 
     fn link(&self, path: &Path) -> io::Result<Link> {
-        let socket =
-            rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+        let socket = rustix::net::socket_with(
+            AddressFamily::UNIX,
+            SocketType::SEQPACKET,
+            SocketFlags::CLOEXEC,
+            None,
+        )?;
         rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
         rustix::net::send(&socket, &self.greeting(), SendFlags::NOSIGNAL)?;
         let welcome = Welcome::receive(&socket)?;
@@ -179,5 +183,8 @@ fn refused(errno: i64, text: &[u8]) -> io::Error {
 }
 
 fn strange(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("no zufs server, or a strange one: {what}"))
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!("no zufs server, or a strange one: {what}"),
+    )
 }

@@ -137,7 +137,10 @@ mod tests {
         let bytes = [head.as_bytes(), b"hello\0\0\0"].concat();
         let (entry, cookie, len) = record(&bytes).unwrap();
         assert_eq!((entry.ino, cookie, len), (7, 3, 32));
-        assert_eq!((entry.kind, entry.name.to_str()), (FileKind::Directory, Some("hello")));
+        assert_eq!(
+            (entry.kind, entry.name.to_str()),
+            (FileKind::Directory, Some("hello"))
+        );
         assert!(record(&bytes[..28]).is_none());
         assert!(record(&bytes[..20]).is_none());
     }

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use zerocopy::IntoBytes;
 use zus_protocol::{
-    AttrOut, FallocateIn, FsyncIn, GetattrIn, LseekIn, LseekOut, Opcode, OpenOut, ReadIn, ReleaseIn, SetattrIn,
-    WriteIn, WriteOut, fattr, fsync, getattr,
+    AttrOut, FallocateIn, FsyncIn, GetattrIn, LseekIn, LseekOut, Opcode, OpenOut, ReadIn, ReleaseIn,
+    SetattrIn, WriteIn, WriteOut, fattr, fsync, getattr,
 };
 
 use crate::link::Link;
@@ -155,7 +155,9 @@ impl File {
             SeekFrom::Current(by) => (self.resolve(&mut position)?, by),
             SeekFrom::End(by) => (self.stat()?.size, by),
         };
-        let at = base.checked_add_signed(by).filter(|&at| i64::try_from(at).is_ok());
+        let at = base
+            .checked_add_signed(by)
+            .filter(|&at| i64::try_from(at).is_ok());
         let at = at.ok_or_else(|| os(libc::EINVAL))?;
         *position = Position::At(at);
         Ok(at)

@@ -41,7 +41,10 @@ impl Link {
             memory,
             bells,
         } = welcome;
-        let bells = bells.into_iter().map(Bell::eventfd).collect::<io::Result<Vec<_>>>()?;
+        let bells = bells
+            .into_iter()
+            .map(Bell::eventfd)
+            .collect::<io::Result<Vec<_>>>()?;
         let slots = Slots::in_memory(Arc::clone(&memory), 0, layout.slots() as usize)?;
         let policy = Arc::new(Policy::new(Strategy::Park, Duration::ZERO));
         adopt(&policy, &geometry.waiting);
@@ -93,14 +96,17 @@ impl Link {
 
     /// What all slots have counted.
     pub fn stats(&self) -> Snapshot {
-        self.stats.iter().map(|stats| stats.snapshot()).fold(Snapshot::default(), |sum, one| Snapshot {
-            handoffs: sum.handoffs + one.handoffs,
-            polls: sum.polls + one.polls,
-            yields: sum.yields + one.yields,
-            parks: sum.parks + one.parks,
-            wakes: sum.wakes + one.wakes,
-            timeouts: sum.timeouts + one.timeouts,
-        })
+        self.stats
+            .iter()
+            .map(|stats| stats.snapshot())
+            .fold(Snapshot::default(), |sum, one| Snapshot {
+                handoffs: sum.handoffs + one.handoffs,
+                polls: sum.polls + one.polls,
+                yields: sum.yields + one.yields,
+                parks: sum.parks + one.parks,
+                wakes: sum.wakes + one.wakes,
+                timeouts: sum.timeouts + one.timeouts,
+            })
     }
 }
 
@@ -125,4 +131,3 @@ fn umask() -> u32 {
         })
         .unwrap_or(0o022)
 }
-

@@ -52,7 +52,11 @@ impl Node {
 
     /// The inode called `name` in this directory.
     pub fn lookup(&self, name: &[u8]) -> io::Result<Node> {
-        let entry = self.link.channel().call(Opcode::Lookup, self.ino, &[name, b"\0"], 0)?.body()?;
+        let entry = self
+            .link
+            .channel()
+            .call(Opcode::Lookup, self.ino, &[name, b"\0"], 0)?
+            .body()?;
         Node::told(&self.link, &entry)
     }
 

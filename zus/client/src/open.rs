@@ -124,8 +124,14 @@ mod tests {
         assert_eq!(flags(new()), Err(libc::EINVAL));
         assert_eq!(flags(new().read(true).truncate(true)), Err(libc::EINVAL));
         assert_eq!(flags(new().read(true)), Ok(libc::O_RDONLY as u32));
-        assert_eq!(flags(new().append(true)), Ok((libc::O_WRONLY | libc::O_APPEND) as u32));
-        let sync = new().read(true).write(true).custom_flags(libc::O_SYNC | libc::O_TRUNC);
+        assert_eq!(
+            flags(new().append(true)),
+            Ok((libc::O_WRONLY | libc::O_APPEND) as u32)
+        );
+        let sync = new()
+            .read(true)
+            .write(true)
+            .custom_flags(libc::O_SYNC | libc::O_TRUNC);
         assert_eq!(flags(sync), Ok((libc::O_RDWR | libc::O_SYNC) as u32));
     }
 }

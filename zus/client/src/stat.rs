@@ -120,7 +120,10 @@ impl FileKind {
 
 impl From<&Attr> for Stat {
     fn from(attr: &Attr) -> Self {
-        let time = |sec: u64, nsec| Time { sec: sec as i64, nsec };
+        let time = |sec: u64, nsec| Time {
+            sec: sec as i64,
+            nsec,
+        };
         Self {
             ino: attr.ino,
             mode: attr.mode,
