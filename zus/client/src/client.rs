@@ -81,11 +81,7 @@ impl Client {
             open_flags: 0,
         };
         let out: OpenOut = self.call(Opcode::Open, node.ino, &[open.as_bytes()])?;
-        let file = File::new(node, &out, flags);
-        if options.truncates() {
-            file.truncate(0)?;
-        }
-        Ok(file)
+        Ok(File::new(node, &out, flags))
     }
 
     fn create_in(&self, dir: &Node, name: &[u8], options: &OpenOptions, flags: u32) -> io::Result<File> {

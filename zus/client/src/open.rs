@@ -88,10 +88,6 @@ impl OpenOptions {
         self.truncate
     }
 
-    pub(crate) fn appends(&self) -> bool {
-        self.append
-    }
-
     pub(crate) fn permissions(&self) -> u32 {
         self.mode & 0o7777
     }

@@ -1,4 +1,4 @@
 // SPDX-License-Identifier: MIT
-//! To be filled.
+//! What brings messages to the engine and takes the replies back. A mount has one feeder at a time.
 
 pub mod shm;

@@ -173,7 +173,10 @@ mod tests {
             let start = inline(len, Opcode::Rename2);
             assert_eq!(whole(&start, window, &mut long).len(), INLINE, "{len}");
         }
-        assert_eq!(whole(&inline(200, Opcode::Rename2)[..60], window, &mut long).len(), 60);
+        assert_eq!(
+            whole(&inline(200, Opcode::Rename2)[..60], window, &mut long).len(),
+            60
+        );
         assert_eq!(whole(&[], window, &mut long).len(), 0);
     }
 }

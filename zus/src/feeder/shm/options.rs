@@ -107,7 +107,11 @@ impl Plan {
                 }
                 cpus.clone()
             }
-            _ => online.iter().copied().filter(|cpu| allowed.contains(cpu)).collect(),
+            _ => online
+                .iter()
+                .copied()
+                .filter(|cpu| allowed.contains(cpu))
+                .collect(),
         };
         workers.dedup();
         workers.truncate(BELLS_MAX);
@@ -145,7 +149,8 @@ mod tests {
 
     #[test]
     fn each_placement_says_who_serves_whom() {
-        let plan = |placement: &str, allowed: &[u32]| Plan::new(&placement.parse().unwrap(), &[0, 1, 4], allowed);
+        let plan =
+            |placement: &str, allowed: &[u32]| Plan::new(&placement.parse().unwrap(), &[0, 1, 4], allowed);
         let all = [0, 1, 4];
         let same = plan("same", &all).unwrap();
         assert_eq!(same.workers, all);
@@ -153,11 +158,17 @@ mod tests {
         let cross = plan("cross", &all).unwrap();
         assert_eq!(cross.lanes, [(0, 1), (1, 2), (4, 0)]);
         let pool = plan("pool:4", &all).unwrap();
-        assert_eq!((pool.workers, pool.lanes), (vec![4], vec![(0, 0), (1, 0), (4, 0)]));
+        assert_eq!(
+            (pool.workers, pool.lanes),
+            (vec![4], vec![(0, 0), (1, 0), (4, 0)])
+        );
         assert_eq!(plan("pool:2", &all), Err(2));
         // A server confined to one CPU serves the others from there.
         let confined = plan("same", &[1]).unwrap();
-        assert_eq!((confined.workers, confined.lanes), (vec![1], vec![(0, 0), (1, 0), (4, 0)]));
+        assert_eq!(
+            (confined.workers, confined.lanes),
+            (vec![1], vec![(0, 0), (1, 0), (4, 0)])
+        );
     }
 
     #[test]

@@ -58,11 +58,6 @@ impl Socket {
             Err(e) => Err(e.into()),
         }
     }
-
-    /// Where it listens.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
 }
 
 impl AsFd for Socket {

@@ -27,7 +27,7 @@ pub(super) struct Worker {
     pub stats: Arc<Stats>,
     orders: Arc<Mutex<Vec<Order>>>,
     control: Control,
-    thread: Option<JoinHandle<()>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Worker {
@@ -55,7 +55,7 @@ impl Worker {
             stats,
             orders,
             control,
-            thread: Some(thread),
+            thread: Mutex::new(Some(thread)),
         })
     }
 
@@ -69,9 +69,17 @@ impl Worker {
         self.order(Order::Forget(id));
     }
 
-    /// Ends it, the operation at hand completed.
+    /// Asks it to end, the operation at hand completed.
     pub fn stop(&self) {
         self.order(Order::Stop);
+    }
+
+    /// Waits until it has ended.
+    pub fn join(&self) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
     }
 
     fn order(&self, order: Order) {
@@ -86,9 +94,7 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         self.stop();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        self.join();
     }
 }
 
