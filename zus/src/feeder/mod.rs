@@ -1,2 +1,2 @@
 // SPDX-License-Identifier: MIT
-//! To be filled.
+//! What brings messages to the engine and takes the replies back. A mount has one feeder at a time.
