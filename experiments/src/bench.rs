@@ -3,7 +3,7 @@
 //! sampled between them and one round more at the start whose times nobody sees, for what disturbs
 //! them (perf-event) and for everything that happens only once.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use perf::clock::Clock;
@@ -37,8 +37,14 @@ impl Effort {
     pub fn full() -> Self {
         Self {
             rounds: 9,
-            each: Bounds { ops: 20_000, time: Duration::from_millis(200) },
-            warm_up: Bounds { ops: 500, time: Duration::from_millis(20) },
+            each: Bounds {
+                ops: 20_000,
+                time: Duration::from_millis(200),
+            },
+            warm_up: Bounds {
+                ops: 500,
+                time: Duration::from_millis(20),
+            },
             pace: Pace::Closed,
             quick: false,
         }
@@ -48,8 +54,14 @@ impl Effort {
     pub fn quick() -> Self {
         Self {
             rounds: 3,
-            each: Bounds { ops: 3_000, time: Duration::from_millis(40) },
-            warm_up: Bounds { ops: 100, time: Duration::from_millis(5) },
+            each: Bounds {
+                ops: 3_000,
+                time: Duration::from_millis(40),
+            },
+            warm_up: Bounds {
+                ops: 100,
+                time: Duration::from_millis(5),
+            },
             quick: true,
             ..Self::full()
         }
@@ -71,7 +83,9 @@ pub type RunArm<'a> = Box<dyn FnMut(bool) -> anyhow::Result<Sample> + 'a>;
 
 impl std::fmt::Debug for Arm<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Arm").field("row", &self.row.name()).finish_non_exhaustive()
+        f.debug_struct("Arm")
+            .field("row", &self.row.name())
+            .finish_non_exhaustive()
     }
 }
 
@@ -108,34 +122,69 @@ pub fn measure(
         progress.step(&names[arm]);
         (arms[arm].run)(count).with_context(|| names[arm].clone())
     };
-    let counted = (0..names.len()).map(|arm| one(arm, true)).collect::<Result<Vec<_>, _>>()?;
+    let counted = (0..names.len())
+        .map(|arm| one(arm, true))
+        .collect::<Result<Vec<_>, _>>()?;
     let mut shown_round = None;
-    let samples = interleave(names.len(), effort.rounds, |arm, round| -> anyhow::Result<Sample> {
-        if shown_round.replace(round) != Some(round) {
-            progress.round(round, effort.rounds);
-        }
-        noise.sample(clock, Duration::from_millis(1));
-        let start = began.elapsed();
-        let sample = one(arm, false)?;
-        intervals.push(Interval {
-            tag: names[arm].clone(),
-            start,
-            duration: sample.paced.elapsed,
-            histogram: sample.paced.histogram.clone(),
-        });
-        Ok(sample)
-    })?;
+    let samples = interleave(
+        names.len(),
+        effort.rounds,
+        |arm, round| -> anyhow::Result<Sample> {
+            if shown_round.replace(round) != Some(round) {
+                progress.round(round, effort.rounds);
+            }
+            noise.sample(clock, Duration::from_millis(1));
+            let start = began.elapsed();
+            let sample = one(arm, false)?;
+            intervals.push(Interval {
+                tag: names[arm].clone(),
+                start,
+                duration: sample.paced.elapsed,
+                histogram: sample.paced.histogram.clone(),
+            });
+            Ok(sample)
+        },
+    )?;
 
-    let rows = arms.into_iter().zip(&samples).zip(&counted).filter(|((arm, _), _)| arm.is_shown);
+    let rows = arms
+        .into_iter()
+        .zip(&samples)
+        .zip(&counted)
+        .filter(|((arm, _), _)| arm.is_shown);
     results.rows.extend(rows.map(|((arm, samples), counted)| {
         let figures = Row::of_samples(samples).counted(counted);
-        let Row { fs, op, mechanism, strategy, placement, .. } = arm.row;
-        Row { fs, op, mechanism, strategy, placement, ..figures }
+        let Row {
+            fs,
+            op,
+            mechanism,
+            strategy,
+            placement,
+            ..
+        } = arm.row;
+        Row {
+            fs,
+            op,
+            mechanism,
+            strategy,
+            placement,
+            ..figures
+        }
     }));
-    let stolen = stolen_ms().zip(stolen).map(|(now, then)| now.saturating_sub(then));
+    let stolen = stolen_ms()
+        .zip(stolen)
+        .map(|(now, then)| now.saturating_sub(then));
     results.noise = noise.summary(stolen);
-    let harness_ns = results.rows.iter().find(|row| row.mechanism == "empty").and_then(|row| row.p50_ns);
-    Ok(Measured { names, samples, harness_ns: harness_ns.map(|ns| ns as f64), intervals })
+    let harness_ns = results
+        .rows
+        .iter()
+        .find(|row| row.mechanism == "empty")
+        .and_then(|row| row.p50_ns);
+    Ok(Measured {
+        names,
+        samples,
+        harness_ns: harness_ns.map(|ns| ns as f64),
+        intervals,
+    })
 }
 
 impl Measured {
@@ -163,15 +212,4 @@ impl Measured {
         let arm = |at: usize| (&*self.names[at], &*self.samples[at]);
         Ratio::between(arm(of), arm(to), self.harness_ns)
     }
-}
-
-/// When a run began and what it left behind beside the results.
-#[derive(Debug)]
-pub struct Run {
-    /// The figures.
-    pub results: Results,
-    /// When it began.
-    pub began: SystemTime,
-    /// Each arm in each round, for the log.
-    pub intervals: Vec<Interval>,
 }

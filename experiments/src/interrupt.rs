@@ -61,7 +61,11 @@ pub fn watch() -> anyhow::Result<()> {
 ///
 /// [`Interrupted`].
 pub fn check() -> Result<(), Interrupted> {
-    if INTERRUPTED.load(Relaxed) { Err(Interrupted) } else { Ok(()) }
+    if INTERRUPTED.load(Relaxed) {
+        Err(Interrupted)
+    } else {
+        Ok(())
+    }
 }
 
 type Undo = Box<dyn FnOnce() + Send>;

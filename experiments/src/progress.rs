@@ -22,7 +22,11 @@ impl Progress {
                 .expect("a template that is fixed");
             ProgressBar::new(0).with_style(style).with_prefix(name.to_owned())
         });
-        Self { bar, quiet, name: name.to_owned() }
+        Self {
+            bar,
+            quiet,
+            name: name.to_owned(),
+        }
     }
 
     /// A line that stays.

@@ -33,7 +33,8 @@ pub trait Answerer: Send {
     ///
     /// # Errors
     ///
-    /// Those of the mechanism; the caller must notice as well (a closed end), or it waits forever.
+    /// Those of the mechanism. This end is dropped then, by which the caller must notice, or it waits
+    /// forever.
     fn serve(&mut self) -> io::Result<()>;
 }
 
@@ -74,12 +75,17 @@ pub fn run(
             .spawn_scoped(scope, move || {
                 let _pinned = match pin(seat) {
                     Ok(pinned) => pinned,
-                    Err(error) => return drop(ready.send(Err(error))),
+                    Err(error) => {
+                        // The receiver waits for this message in any case.
+                        let _ = ready.send(Err(error));
+                        return None;
+                    }
                 };
                 // The receiver waits for this message in any case.
                 let _ = ready.send(Ok(Task::current_thread()));
-                // An error here closes this end, and the caller reports what it sees of that.
-                let _ = answerer.serve();
+                // Kept until the caller has read the last answer, which closing may overtake. After
+                // an error this end goes at once, and the caller reports what it sees of that.
+                answerer.serve().ok().map(|()| answerer)
             })?;
         let _pinned = pin(plan.seats.caller)?;
         let other = started.recv().map_err(io::Error::other)??;
@@ -162,9 +168,7 @@ mod tests {
     impl<F: Fn(u32) -> Option<u32> + Send> Answerer for Answers<F> {
         fn serve(&mut self) -> io::Result<()> {
             while let Ok(number) = self.0.recv() {
-                let Some(answer) = (self.2)(number) else {
-                    return Ok(());
-                };
+                let answer = (self.2)(number).ok_or(io::ErrorKind::BrokenPipe)?;
                 self.1.send(answer).map_err(io::Error::other)?;
             }
             Ok(())

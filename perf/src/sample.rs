@@ -19,7 +19,7 @@ pub struct Sample {
     pub caller: Usage,
     /// What the answering side used.
     pub answerer: Usage,
-    /// System calls of both sides that waited for or woke the other; `None` if nobody counts them.
+    /// Blocking and waking system calls of both sides; `None` if nobody counts them.
     pub calls: Option<u64>,
     /// What perf-event counted of both, if it was asked to.
     pub counts: Option<Counts>,

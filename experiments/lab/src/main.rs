@@ -15,6 +15,7 @@ mod scratch;
 mod stop;
 mod test;
 mod tree;
+mod vm;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -40,12 +41,23 @@ enum Command {
     /// hangs can be cut off)
     #[command(hide = true)]
     Tree(tree::Arguments),
+    /// Run a command in a virtual machine with zuf.ko loaded
+    Vm(vm::Args),
+    /// The first program of such a machine
+    #[command(hide = true)]
+    Guest,
 }
 
 fn main() -> ExitCode {
-    let command = Arguments::parse().command;
-    // The tree helper is a child of another lab and dies by its signals.
-    if !matches!(command, Command::Tree(_))
+    // The kernel of a virtual machine starts its first program without arguments.
+    let is_init = std::process::id() == 1 && std::env::args_os().len() == 1;
+    let command = if is_init {
+        Command::Guest
+    } else {
+        Arguments::parse().command
+    };
+    // The tree helper is a child of another lab and dies by its signals; a guest has nobody to signal it.
+    if !matches!(command, Command::Tree(_) | Command::Vm(_) | Command::Guest)
         && let Err(error) = stop::listen()
     {
         eprintln!("lab: {error:#}");
@@ -55,6 +67,8 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Tree(arguments) => tree::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Vm(arguments) => vm::vm(&arguments),
+        Command::Guest => vm::guest().map(|()| ExitCode::SUCCESS),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("lab: {error:#}");

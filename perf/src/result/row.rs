@@ -48,7 +48,8 @@ pub struct Row {
     pub cpu_ns_per_op: Option<f64>,
     /// Context switches of both sides together for one operation, voluntary or not.
     pub switches_per_op: Option<f64>,
-    /// System calls that wait for or wake the other side, of both sides together, for one operation.
+    /// Blocking and waking system calls of the relay or futex, of both sides together, for one
+    /// operation. A `sched_yield` is neither.
     pub futex_calls_per_op: Option<f64>,
     /// Voluntary switches of the asking side for one operation.
     pub caller_voluntary_per_op: Option<f64>,
