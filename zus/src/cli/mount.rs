@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use clap::error::ErrorKind;
 use zus_protocol::registry;
 
-use super::background::{self, Announce, ToCommand, ToPerson};
+use super::background::{self, ToCommand, ToPerson};
 use super::mountinfo;
 use super::options::{self, Options};
 use super::serve::{self, Plan};
@@ -86,7 +86,7 @@ impl Mount {
         }
         if self.foreground {
             super::log::start();
-            return serve::run(plan, true, &mut ToPerson);
+            return serve::run(&plan, true, &mut ToPerson);
         }
         let log = match &self.log {
             Some(log) => std::path::absolute(log).with_context(|| format!("log {}", log.display()))?,
@@ -98,7 +98,7 @@ impl Mount {
     /// In the background.
     fn serve(&self, plan: Plan, command: &mut ToCommand) -> Result<()> {
         super::log::start();
-        let result = serve::run(plan, false, command);
+        let result = serve::run(&plan, false, command);
         if let Err(error) = &result {
             command.failed(error);
         }
