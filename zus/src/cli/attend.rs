@@ -30,6 +30,16 @@ pub enum Event {
     Ended,
 }
 
+impl Event {
+    /// Who waits for the outcome.
+    pub fn responder(self) -> Option<Responder> {
+        match self {
+            Self::Detached(responder) | Self::Unmounted(responder) => Some(responder),
+            Self::Signal | Self::Ended => None,
+        }
+    }
+}
+
 /// A server at work, until it is closed. Threads of the control socket share it, and outlive it.
 type Shared = Arc<RwLock<Option<Live>>>;
 
@@ -101,9 +111,8 @@ impl Drop for Served {
 /// Answers a request from the control socket.
 fn answer(served: &RwLock<Option<Live>>, request: Request, responder: Responder, events: &Sender<Event>) {
     let served = served.read().unwrap_or_else(PoisonError::into_inner);
-    let Some(live) = &*served else {
-        return responder.send(&Reply::Error("the mount is ending".into()));
-    };
+    // Without an answer: whoever asks sees that the server ends.
+    let Some(live) = &*served else { return };
     let error = |error: anyhow::Error| Reply::Error(format!("{error:#}"));
     let (how, event): (_, fn(Responder) -> Event) = match request {
         Request::Status => return responder.send(&Reply::Status(Box::new(live.status()))),

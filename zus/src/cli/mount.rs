@@ -22,16 +22,7 @@ pub const FILE_SYSTEMS: [&str; 2] = ["pmemfs", "nullfs"];
 #[derive(clap::Args)]
 #[command(
     override_usage = "zus mount [OPTIONS] IMAGE DIR\n       zus mount -o remount,OPTIONS DIR",
-    after_help = "Examples:
-  zus mount disk.img /mnt
-  zus mount disk.img /mnt -o relay=hybrid,noatime
-  zus mount disk.img /mnt -o ro --foreground     until Ctrl-C, log to the terminal
-  zus mount --fs nullfs none /mnt                keeps nothing: for measurements
-  zus mount -o remount,relay=park /mnt
-
-SIGTERM ends a server in order: it unmounts, finishes and closes the image.
-ZUS_LOG=debug says more in the log. --help lists the options behind -o.",
-    after_long_help = options::help()
+    after_help = help()
 )]
 pub struct Mount {
     /// The image; `none` for a file system that has none.
@@ -56,6 +47,20 @@ pub struct Mount {
     /// This process is the server that the command started.
     #[arg(long, hide = true)]
     server: bool,
+}
+
+/// What stands at the end of `--help`.
+fn help() -> String {
+    const EXAMPLES: &str = "Examples:
+  zus mount disk.img /mnt
+  zus mount disk.img /mnt -o relay=hybrid,noatime
+  zus mount disk.img /mnt -o ro --foreground     until Ctrl-C, log to the terminal
+  zus mount --fs nullfs none /mnt                keeps nothing: for measurements
+  zus mount -o remount,relay=park /mnt
+
+SIGTERM ends a server in order: it unmounts, finishes and closes the image.
+ZUS_LOG=debug says more in the log.\n\n";
+    EXAMPLES.to_owned() + &options::help()
 }
 
 impl Mount {

@@ -268,25 +268,34 @@ fn names() -> String {
         .join(", ")
 }
 
+/// What a strategy is for.
+fn purpose(strategy: Strategy) -> &'static str {
+    match strategy {
+        Strategy::Waitqueue => "always sleeps, always wakes: the baseline",
+        Strategy::Park => "sleeps at once; wakes only who sleeps: few CPUs, rare operations",
+        Strategy::Yield => "gives way once, then sleeps: application and server on one CPU",
+        Strategy::Spin => "never sleeps: burns a CPU that the server has for itself",
+        Strategy::Hybrid => "spins while that can pay, then sleeps: the general case, and the default",
+    }
+}
+
 /// All options, for `--help`.
 pub fn help() -> String {
     let mut text = String::from("Options behind -o, with commas between:\n");
     for (name, value, help) in VALUED {
         text += &format!("  {:<16} {help}\n", format!("{name}={value}"));
     }
-    let strategies = Strategy::ALL
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(", ");
-    let flags = FLAGS.iter().map(|(name, _)| *name).collect::<Vec<_>>();
-    let (first, rest) = flags.split_at(13);
-    text += &format!(
-        "  {:<16} change a mount that is there; relay, spin_us and the next ones can change\n",
-        "remount"
-    );
-    text += &format!("  {}\n  {}\n", first.join(", "), rest.join(", "));
-    text += &format!("Relay strategies: {strategies}");
+    text += "  remount          change a mount that is there: relay, spin_us and the next ones\n";
+    for names in FLAGS.chunks(8) {
+        text += &format!(
+            "  {}\n",
+            names.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+        );
+    }
+    text += "\nRelay strategies:\n";
+    for strategy in Strategy::ALL {
+        text += &format!("  {strategy:<16} {}\n", purpose(strategy));
+    }
     text
 }
 

@@ -11,7 +11,7 @@ use relay::{Policy, Strategy, calibrate};
 use zus::engine::Mount;
 use zus_protocol::registry::{self, Entry};
 
-use super::attend::{Served, Way, attend};
+use super::attend::{Event, Served, Way, attend};
 use super::background::Announce;
 use super::feeding::Chosen;
 use super::live::Live;
@@ -78,6 +78,8 @@ pub fn run(plan: &Plan, foreground: bool, announce: &mut dyn Announce) -> Result
         Ok(()) => Reply::Done,
         Err(error) => Reply::Error(format!("unmounted, but: {error:#}")),
     };
+    // The end may have come before the word of who brought it about: whoever was at it has told by now.
+    waiting.extend(inbox.try_iter().filter_map(Event::responder));
     waiting.into_iter().for_each(|responder| responder.send(&reply));
     end
 }
