@@ -4,6 +4,7 @@
 //! Methods are synchronous, take `&self`, and return results; a file system contains no unsafe code
 //! and knows neither errno nor the wire. It may be called from any number of threads at once.
 
+pub mod pmemfs;
 mod types;
 
 use relay::memory::Window;
