@@ -8,6 +8,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
+use rustix::mount::MountFlags;
 
 /// One mount.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,11 +19,25 @@ pub struct Mounted {
     pub kind: String,
     /// What is mounted: a device, an image, a word.
     pub source: OsString,
-    /// The options of the mount, with commas between.
-    pub options: String,
+    /// The options of the mount and of its file system, with commas between.
+    options: String,
 }
 
 impl Mounted {
+    /// Its options, as far as a mount of ours has them.
+    pub fn flags(&self) -> MountFlags {
+        let flag = |option| match option {
+            "ro" => MountFlags::RDONLY,
+            "nosuid" => MountFlags::NOSUID,
+            "nodev" => MountFlags::NODEV,
+            "noexec" => MountFlags::NOEXEC,
+            "noatime" => MountFlags::NOATIME,
+            "sync" => MountFlags::SYNCHRONOUS,
+            _ => MountFlags::empty(),
+        };
+        self.options.split(',').map(flag).collect()
+    }
+
     /// Whether it is one of ours that came through /dev/fuse.
     pub fn is_zufs(&self) -> bool {
         self.kind
@@ -60,10 +75,12 @@ fn parse(text: &[u8]) -> Vec<Mounted> {
 fn parse_line(line: &[u8]) -> Option<Mounted> {
     let mut fields = line.split(|&byte| byte == b' ');
     let dir = unescape(fields.nth(4)?);
-    let options = String::from_utf8_lossy(fields.next()?).into_owned();
+    let mut options = String::from_utf8_lossy(fields.next()?).into_owned();
     let mut fields = fields.skip_while(|field| field != b"-").skip(1);
     let kind = String::from_utf8_lossy(&unescape(fields.next()?).into_vec()).into_owned();
     let source = unescape(fields.next()?);
+    options += ",";
+    options += &String::from_utf8_lossy(fields.next().unwrap_or_default());
     Some(Mounted {
         dir: dir.into(),
         kind,
@@ -134,14 +151,15 @@ mod tests {
 
     #[test]
     fn lines_with_and_without_tags_and_with_escapes_are_read() {
-        let text = b"36 35 98:0 / /mnt/a\\040b\\134 rw,noatime master:1 shared:2 - fuse.pmemfs /i\\011x rw\n\
+        let text =
+            b"36 35 98:0 / /mnt/a\\040b\\134 rw,noatime master:1 shared:2 - fuse.pmemfs /i\\011x rw,sync\n\
                      22 27 0:21 / /proc ro - proc proc rw\n\
                      nonsense\n\n1 2 3 4\n";
         let mounted = parse(text);
         assert_eq!(mounted.len(), 2);
         assert_eq!(mounted[0].dir, Path::new("/mnt/a b\\"));
         assert_eq!(mounted[0].source, "/i\tx");
-        assert_eq!(mounted[0].options, "rw,noatime");
+        assert_eq!(mounted[0].flags(), MountFlags::NOATIME | MountFlags::SYNCHRONOUS);
         assert!(mounted[0].is_zufs());
         assert_eq!(mounted[1].kind, "proc");
         assert!(!mounted[1].is_zufs());

@@ -17,16 +17,22 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Change the relay or other options of a mount that is there.
 #[derive(clap::Args)]
-#[command(after_long_help = options::help(), after_help = "Examples:
-  zus remount /mnt/data -o relay=park
-  zus remount /mnt/data -o relay=hybrid,spin_us=20
-  zus remount /mnt/data -o ro")]
+#[command(after_help = help())]
 pub struct Remount {
     /// The mount point.
     dir: PathBuf,
     /// What to change, with commas between; --help lists all.
     #[arg(short, value_name = "OPTIONS", required = true)]
     options: Vec<String>,
+}
+
+/// What stands at the end of `--help`.
+fn help() -> String {
+    const EXAMPLES: &str = "Examples:
+  zus remount /mnt/data -o relay=park
+  zus remount /mnt/data -o relay=hybrid,spin_us=20
+  zus remount /mnt/data -o ro\n\n";
+    EXAMPLES.to_owned() + &options::help()
 }
 
 impl Remount {

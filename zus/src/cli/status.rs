@@ -199,7 +199,7 @@ fn detail(out: &mut impl Write, status: &control::Status) -> io::Result<()> {
     for (number, worker) in status.workers.iter().enumerate() {
         workers.add_row([
             number.to_string(),
-            worker.cpu.map_or("-".into(), |cpu| cpu.to_string()),
+            worker.cpu.to_string(),
             worker.handoffs.to_string(),
             worker.polls.to_string(),
             worker.yields.to_string(),

@@ -115,6 +115,8 @@ fn detach(shown: &Path, dir: &Path, lazy: bool) -> Result<()> {
     };
     match unmount(dir, flags | UnmountFlags::NOFOLLOW) {
         Ok(()) => Ok(()),
+        // Somebody else was faster.
+        Err(Errno::INVAL) => Ok(()),
         Err(Errno::BUSY) => bail!("{}: busy", shown.display()),
         Err(Errno::PERM) => bail!("{}: only root can unmount it", shown.display()),
         Err(error) => Err(error).with_context(|| shown.display().to_string()),
