@@ -261,7 +261,7 @@ impl Guardian {
     }
 
     fn waiting(&self) -> Waiting {
-        let policy = &self.options.policy;
+        let policy = self.mount.policy();
         let spin_ns = u64::try_from(policy.window().as_nanos()).unwrap_or(u64::MAX);
         Waiting::new(policy.strategy().name(), spin_ns)
     }
@@ -350,7 +350,7 @@ impl Guardian {
         let mut shares: Vec<Vec<(Server, Kept)>> = self.workers.iter().map(|_| Vec::new()).collect();
         for (lane, &(_, worker)) in lanes.iter().zip(&self.plan.lanes) {
             for slot in lane.first..lane.first + lane.slots {
-                let policy = Arc::clone(&self.options.policy);
+                let policy = Arc::clone(self.mount.policy());
                 let slot_ref = row.get(slot as usize).expect("the row has that many");
                 let server = Server::new(slot_ref, policy, bells[worker].clone(), Bell::futex());
                 shares[worker].push((server, Kept::new(Arc::clone(&client), layout.window(slot))));

@@ -20,10 +20,9 @@ mod peer;
 mod socket;
 mod worker;
 
-use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -62,12 +61,24 @@ pub struct WorkerStats {
 
 /// A mount that is served over shared memory. Dropping it ends it.
 pub struct Shm {
-    options: ShmOptions,
+    mount: Arc<Mount>,
     path: PathBuf,
     workers: Arc<[Worker]>,
     clients: Clients,
     calls: Arc<Calls>,
-    guardian: Mutex<Option<JoinHandle<()>>>,
+    guardian: Option<JoinHandle<()>>,
+}
+
+/// Ends a mount from any thread. Does nothing if it has ended.
+#[derive(Clone)]
+pub struct Stopper(Arc<Calls>);
+
+impl Stopper {
+    /// Asks the mount to end: operations at hand are completed, then all clients are disconnected. Returns
+    /// at once.
+    pub fn stop(&self) {
+        self.0.stop();
+    }
 }
 
 impl Shm {
@@ -80,15 +91,12 @@ impl Shm {
         let plan = Plan::new(&options.placement, &relay::cpu::online(), &relay::cpu::allowed())
             .map_err(ShmError::NoCpu)?;
         let door = Socket::listen(socket, options.mode).map_err(ShmError::Socket)?;
-        let workers: Arc<[Worker]> = plan
-            .workers
-            .iter()
-            .map(|&cpu| Worker::start(cpu, Arc::clone(&options.policy)))
-            .collect::<io::Result<_>>()?;
+        let start = |&cpu: &u32| Worker::start(cpu, Arc::clone(mount.policy()));
+        let workers: Arc<[Worker]> = plan.workers.iter().map(start).collect::<io::Result<_>>()?;
         let calls = Arc::new(Calls::new()?);
-        let clients: Clients = Arc::new(Mutex::new(HashMap::new()));
+        let clients = Clients::default();
         let guardian = Guardian::new(
-            mount,
+            Arc::clone(&mount),
             options.clone(),
             plan,
             Arc::clone(&workers),
@@ -99,13 +107,14 @@ impl Shm {
         let guardian = std::thread::Builder::new()
             .name("zus-shm-door".into())
             .spawn(move || guardian.run())?;
+        tracing::info!(socket = %socket.display(), workers = workers.len(), "listening");
         Ok(Self {
-            options: options.clone(),
+            mount,
             path: socket.to_owned(),
             workers,
             clients,
             calls,
-            guardian: Mutex::new(Some(guardian)),
+            guardian: Some(guardian),
         })
     }
 
@@ -114,10 +123,21 @@ impl Shm {
         &self.path
     }
 
-    /// Changes how all wait, workers and clients, while they run.
+    /// What it serves.
+    pub fn served(&self) -> &Arc<Mount> {
+        &self.mount
+    }
+
+    /// For ending it from another thread, which [`wait`](Self::wait) then notices.
+    pub fn stopper(&self) -> Stopper {
+        Stopper(Arc::clone(&self.calls))
+    }
+
+    /// Changes how all wait, workers and clients, while they run. (Of a change of the mount's policy alone,
+    /// clients would not hear.)
     pub fn set_strategy(&self, strategy: Strategy, window: Duration) {
-        self.options.policy.set_strategy(strategy);
-        self.options.policy.set_window(window);
+        self.mount.policy().set_strategy(strategy);
+        self.mount.policy().set_window(window);
         self.calls.tell_waiting();
     }
 
@@ -126,7 +146,7 @@ impl Shm {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// What each worker has done.
+    /// What each worker's waiting has cost so far.
     pub fn stats(&self) -> Vec<WorkerStats> {
         let stats = |worker: &Worker| WorkerStats {
             cpu: worker.cpu,
@@ -135,27 +155,28 @@ impl Shm {
         self.workers.iter().map(stats).collect()
     }
 
-    /// Asks it to end: operations at hand are completed, then all clients are disconnected. Returns at once.
-    pub fn stop(&self) {
-        self.calls.stop();
+    /// Serves until somebody stops it, then makes everything durable.
+    pub fn wait(mut self) {
+        self.finish();
     }
 
-    /// Waits until it has ended: until somebody has called [`stop`](Self::stop), and the last operation is done.
-    pub fn wait(&self) {
-        let guardian = self
-            .guardian
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(guardian) = guardian {
-            let _ = guardian.join();
+    /// Waits until the last operation is done.
+    fn finish(&mut self) {
+        let Some(guardian) = self.guardian.take() else {
+            return;
+        };
+        if guardian.join().is_err() {
+            tracing::error!("the guardian panicked");
+        }
+        if let Err(error) = self.mount.fs().sync() {
+            tracing::error!(%error, "the last sync failed");
         }
     }
 }
 
 impl Drop for Shm {
     fn drop(&mut self) {
-        self.stop();
-        self.wait();
+        self.calls.stop();
+        self.finish();
     }
 }
