@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! nullfs through /dev/fuse.
-use std::sync::Arc;
 use relay::{Policy, Strategy};
+use std::sync::Arc;
 use zus::engine::Mount;
 use zus::feeder::fuse::{Fuse, FuseOptions, How};
 use zus::fs::nullfs::Nullfs;
@@ -9,7 +9,10 @@ use zus::fs::nullfs::Nullfs;
 fn smoke() {
     let dir = std::env::temp_dir().join(format!("zus-nullfs-{}", std::process::id()));
     std::fs::create_dir(&dir).unwrap();
-    let mount = Mount::new(Arc::new(Nullfs::new()), Arc::new(Policy::new(Strategy::Park, Default::default())));
+    let mount = Mount::new(
+        Arc::new(Nullfs::new()),
+        Arc::new(Policy::new(Strategy::Park, Default::default())),
+    );
     let fuse = Fuse::mount(mount.clone(), &dir, &FuseOptions::default()).unwrap();
     std::fs::write(dir.join("a"), vec![1; 10000]).unwrap();
     assert_eq!(std::fs::read(dir.join("a")).unwrap().len(), 10000);

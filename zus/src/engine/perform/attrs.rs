@@ -92,10 +92,6 @@ impl Context<'_> {
         if changes.size.is_some_and(|size| size > i64::MAX as u64) {
             return Err(Error::TooLarge.into());
         }
-        // The kernel sends no time with ftruncate(2) and open(2): it is the server's to set.
-        if changes.size.is_some() && changes.mtime.is_none() {
-            changes.mtime = Some(SetTime::Now);
-        }
         match self.caller() {
             Some(caller) => {
                 let writable = self.open.is_some_and(Open::writable);
@@ -109,6 +105,11 @@ impl Context<'_> {
                 changes.perm = changes.perm.or(without_set_id(&fs.getattr(ino)?));
             }
             None => {}
+        }
+        // The kernel sends no time with ftruncate(2) and open(2): it is the server's to set. Not asked for, so
+        // it needs no permission.
+        if changes.size.is_some() && changes.mtime.is_none() {
+            changes.mtime = Some(SetTime::Now);
         }
         let attr = fs.setattr(ino, &changes)?;
         self.attributes(&attr)
