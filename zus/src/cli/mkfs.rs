@@ -1,0 +1,8 @@
+//! stand-in
+#[derive(clap::Args)]
+pub struct Mkfs {}
+impl Mkfs {
+    pub fn run(&self) -> anyhow::Result<()> {
+        Ok(())
+    }
+}
