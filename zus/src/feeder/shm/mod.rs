@@ -4,7 +4,8 @@
 //! ```text
 //! socket.rs     where clients knock                    ┐
 //! peer.rs       who they are, by the kernel's word     │ guardian.rs: the thread at the door
-//! handshake.rs  the bytes of greeting and welcome      ┘
+//! handshake.rs  the bytes of greeting and welcome      │
+//! reception.rs  what is made for a client              ┘
 //! client.rs     what a client shares and holds: a message out of slot and window, its answer back
 //! worker.rs     a thread on a CPU that answers the slots of many clients
 //! options.rs    what a mount can be told: placement, limits
@@ -17,12 +18,13 @@ mod guardian;
 mod handshake;
 mod options;
 mod peer;
+mod reception;
 mod socket;
 mod worker;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -33,6 +35,7 @@ pub use options::{Placement, ShmOptions, UnknownPlacement};
 use crate::engine::Mount;
 use guardian::{Calls, Clients, Guardian};
 use options::Plan;
+use reception::Reception;
 use socket::Socket;
 use worker::Worker;
 
@@ -95,14 +98,13 @@ impl Shm {
         let workers: Arc<[Worker]> = plan.workers.iter().map(start).collect::<io::Result<_>>()?;
         let calls = Arc::new(Calls::new()?);
         let clients = Clients::default();
+        let reception = Reception::new(Arc::clone(&mount), options.clone(), plan);
         let guardian = Guardian::new(
-            Arc::clone(&mount),
-            options.clone(),
-            plan,
+            reception,
             Arc::clone(&workers),
             door,
             Arc::clone(&calls),
-            Arc::clone(&clients),
+            clients.clone(),
         )?;
         let guardian = std::thread::Builder::new()
             .name("zus-shm-door".into())
@@ -143,7 +145,7 @@ impl Shm {
 
     /// How many clients are connected.
     pub fn clients(&self) -> usize {
-        self.clients.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.clients.count()
     }
 
     /// What each worker's waiting has cost so far.
