@@ -22,6 +22,8 @@ use crate::message::{self, Message};
 use crate::points;
 use crate::state::{DEAD, INLINE, Side, Word};
 use crate::sync::AtomicU64;
+#[cfg(not(loom))]
+use core::mem::offset_of;
 use core::sync::atomic::{AtomicU32, Ordering::*};
 
 const WORDS: usize = INLINE / 8;
@@ -44,6 +46,24 @@ pub struct Block {
 pub struct Slot {
     request: Block,
     reply: Block,
+}
+
+#[cfg(not(loom))]
+impl Block {
+    /// Where its word lies.
+    pub const WORD_OFFSET: usize = offset_of!(Block, word);
+    /// Where its publisher's presence lies.
+    pub const PRESENCE_OFFSET: usize = offset_of!(Block, presence);
+    /// Where its message lies.
+    pub const INLINE_OFFSET: usize = offset_of!(Block, inline);
+}
+
+#[cfg(not(loom))]
+impl Slot {
+    /// Where the client's block lies.
+    pub const REQUEST_OFFSET: usize = offset_of!(Slot, request);
+    /// Where the server's block lies.
+    pub const REPLY_OFFSET: usize = offset_of!(Slot, reply);
 }
 
 #[cfg(not(loom))]

@@ -92,13 +92,9 @@ impl Served {
         Ok(())
     }
 
-    /// Makes everything durable.
-    fn sync(&self) -> Result<()> {
-        self.0
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .as_ref()
-            .map_or(Ok(()), Live::sync)
+    /// Closes the image while the mount is still in use.
+    fn cut_off(&self) -> Result<()> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(Ok(()), Live::cut_off)
     }
 }
 
@@ -161,7 +157,7 @@ pub fn attend(
                 responder.send(&Reply::Done);
             }
             // It is out of everybody's reach, so that only the end of the process ends it.
-            Ok(Event::Signal) if registration.entry().detached => return Way::CutOff(served.sync()),
+            Ok(Event::Signal) if registration.entry().detached => return Way::CutOff(served.cut_off()),
             Ok(Event::Signal) => {
                 if deadline.is_some() {
                     return Way::CutOff(Err(anyhow!("ended by a third signal")));

@@ -8,12 +8,14 @@ use std::sync::mpsc::Sender;
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
+use relay::Policy;
 use rustix::mount::MountFlags;
 use zus::engine::Mount;
 
 use super::attend::Event;
 use super::feeding::{Chosen, Feeding, How};
+use super::image::Opened;
 use super::memory;
 use super::options::Options;
 use super::serve::Plan;
@@ -21,6 +23,7 @@ use crate::control::{Operation, Status};
 
 /// A file system, served. Dropped, it is taken from under its users.
 pub struct Live {
+    opened: Opened,
     mount: Arc<Mount>,
     feeding: Box<dyn Feeding>,
     waiter: Option<JoinHandle<()>>,
@@ -33,14 +36,16 @@ pub struct Live {
 }
 
 impl Live {
-    /// Serves `mount` through `feeder`. Its end is told to `events`.
+    /// Serves `opened` through `feeder`, waiting by `policy`. The feeder's end is told to `events`.
     ///
     /// # Errors
     /// One line that names what is in the way.
-    pub fn start(plan: &Plan, mount: Arc<Mount>, feeder: Chosen, events: Sender<Event>) -> Result<Self> {
+    pub fn start(plan: &Plan, opened: Opened, policy: Policy, feeder: Chosen, events: Sender<Event>) -> Result<Self> {
+        let mount = Mount::new(opened.fs(), Arc::new(policy));
         let read_only = plan.options.read_only();
         let (feeding, wait) = feeder.start(mount.clone(), plan)?;
         let mut live = Self {
+            opened,
             mount,
             feeding,
             waiter: None,
@@ -122,7 +127,7 @@ impl Live {
                 .collect(),
             workers: self.feeding.workers(),
             resident_bytes: resident.map(|resident| resident.own),
-            image_resident_bytes: resident.map(|resident| resident.image),
+            image_resident_bytes: resident.filter(|_| self.image.is_some()).map(|resident| resident.image),
         }
     }
 
@@ -132,15 +137,15 @@ impl Live {
     /// If not everything could be made durable.
     pub fn close(mut self) -> Result<()> {
         self.join();
-        self.sync()
+        self.opened.close()
     }
 
-    /// Makes everything durable.
+    /// Closes the image under its last users, who find it read-only from now on.
     ///
     /// # Errors
-    /// If not everything could be.
-    pub fn sync(&self) -> Result<()> {
-        self.mount.fs().sync().context("the last sync")
+    /// If not everything could be made durable.
+    pub fn cut_off(&self) -> Result<()> {
+        self.opened.close()
     }
 
     fn join(&mut self) {

@@ -3,20 +3,20 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow};
 use relay::{Policy, Strategy, calibrate};
-use zus::engine::Mount;
 use zus_protocol::registry::{self, Entry};
 
 use super::attend::{Event, Served, Way, attend};
 use super::background::Announce;
 use super::feeding::Chosen;
+use super::image::Opened;
 use super::live::Live;
 use super::options::Options;
-use super::{image, mountinfo, signals};
+use super::{mountinfo, signals};
 use crate::control::{self, Registration, Reply};
 
 /// What is to be served, checked as far as can be without doing it.
@@ -58,9 +58,9 @@ pub fn run(plan: &Plan, foreground: bool, announce: &mut dyn Announce) -> Result
     control::prune(&plan.runtime_dir, |dir| {
         mountinfo::at(dir).is_ok_and(|mounted| mounted.is_some())
     });
-    let mount = Mount::new(image::open(plan)?, Arc::new(policy));
+    let opened = Opened::open(plan)?;
     let mut registration = register(plan, feeder)?;
-    let served = Served::new(Live::start(plan, mount, feeder, events.clone())?);
+    let served = Served::new(Live::start(plan, opened, policy, feeder, events.clone())?);
     let control = &registration.entry().control;
     control::listen(control, served.answerer(events)).with_context(|| control.display().to_string())?;
 

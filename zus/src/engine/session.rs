@@ -88,7 +88,11 @@ impl Session {
             );
             Err(Error::Io.into())
         });
-        self.mount.counters().record(opcode, outcome.is_err());
+        // That there is no such operation is an agreement, not an error.
+        let failed = outcome
+            .as_ref()
+            .is_err_and(|refusal| *refusal != Refusal::NoSuchOperation);
+        self.mount.counters().record(opcode, failed);
         match outcome {
             Ok(answer) => answer,
             Err(_) if Request::is_unanswered(opcode) => Answer::None,
@@ -105,6 +109,10 @@ impl Session {
     ) -> Result<Answer, Refusal> {
         let request = Request::parse(header, body, data.len())?;
         let open = self.open_of(&request)?;
+        let _names = match self.access {
+            Access::Kernel => None,
+            Access::Client(_) => request.directories().map(|dirs| self.mount.naming(dirs)),
+        };
         permit::check(&self.access, self.fs(), &request, open.as_ref())?;
         perform::perform(self, &request, open.as_ref(), data, reply)
     }

@@ -12,12 +12,15 @@ use libzus::{Client, Connector};
 use relay::{Policy, Strategy};
 use tempfile::TempDir;
 use zus::engine::Mount;
-use zus::feeder::shm::{Placement, Shm, ShmOptions};
+use zus::feeder::shm::{Shm, ShmOptions};
 
 use ramfs::Ramfs;
 
 /// Longer than anything takes on the slowest machine, shorter than patience lasts.
 pub const WATCHDOG: Duration = Duration::from_secs(60);
+
+/// How long waiters may spin.
+const SPIN: Duration = Duration::from_micros(50);
 
 /// A server.
 pub struct Server {
@@ -26,27 +29,18 @@ pub struct Server {
     dir: TempDir,
 }
 
-/// The usual options, for `strategy`.
-pub fn options(strategy: Strategy, placement: Placement) -> ShmOptions {
-    let policy = Policy::new(strategy, Duration::from_micros(50));
-    ShmOptions {
-        placement,
-        ..ShmOptions::new(Arc::new(policy))
-    }
-}
-
 impl Server {
     /// One that waits by `park`.
     pub fn start() -> Self {
-        Self::with(options(Strategy::Park, Placement::Same))
+        Self::with(Strategy::Park, ShmOptions::default())
     }
 
-    pub fn with(options: ShmOptions) -> Self {
+    pub fn with(strategy: Strategy, options: ShmOptions) -> Self {
         let dir = tempfile::tempdir().unwrap();
         // Also for tests that connect as another user.
         std::fs::set_permissions(dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         let fs = Arc::new(Ramfs::new());
-        let mount = Mount::new(Arc::clone(&fs) as Arc<_>);
+        let mount = Mount::new(Arc::clone(&fs) as Arc<_>, Arc::new(Policy::new(strategy, SPIN)));
         let shm = Shm::listen(mount, &dir.path().join("data"), &options).unwrap();
         Self { shm, fs, dir }
     }

@@ -7,25 +7,20 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use relay::memory::Window;
-use relay::{Bell, Server, SharedMemory, Slots};
-use rustix::event::{EventfdFlags, epoll};
-use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
+use rustix::event::{EventfdFlags, Timespec, epoll};
+use rustix::net::{RecvFlags, SendFlags};
 use zerocopy::IntoBytes;
-use zus_protocol::OutHeader;
-use zus_protocol::shm::{self, Geometry, Lane, Layout, Notice, Waiting};
+use zus_protocol::shm::Notice;
 
-use super::client::{Client, Kept};
-use super::handshake::{self, Greeting, Refusal};
-use super::options::Plan;
+use super::client::Client;
+use super::handshake::{Greeting, Refusal};
 use super::peer::Peer;
+use super::reception::{Reception, Share};
 use super::socket::Socket;
 use super::worker::Worker;
-use super::{ShmError, ShmOptions};
-use crate::engine::{Access, Answer, Mount, Reply};
 
 /// How long a client may take to say what it wants.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -75,8 +70,20 @@ impl Calls {
     }
 }
 
-/// The clients, as those outside see them.
-pub(super) type Clients = Arc<Mutex<HashMap<u64, Arc<Client>>>>;
+/// The clients, by id: the guardian's to change.
+#[derive(Clone, Default)]
+pub(super) struct Clients(Arc<Mutex<HashMap<u64, Arc<Client>>>>);
+
+impl Clients {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Arc<Client>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.lock().len()
+    }
+}
 
 /// Somebody who has connected and not yet said what it wants.
 struct Visitor {
@@ -87,9 +94,7 @@ struct Visitor {
 
 /// The guardian.
 pub(super) struct Guardian {
-    mount: Arc<Mount>,
-    options: ShmOptions,
-    plan: Plan,
+    reception: Reception,
     workers: Arc<[Worker]>,
     socket: Socket,
     calls: Arc<Calls>,
@@ -105,23 +110,18 @@ pub(super) struct Guardian {
 
 impl Guardian {
     pub fn new(
-        mount: Arc<Mount>,
-        options: ShmOptions,
-        plan: Plan,
+        reception: Reception,
         workers: Arc<[Worker]>,
         socket: Socket,
         calls: Arc<Calls>,
         clients: Clients,
-    ) -> Result<Self, ShmError> {
-        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(io::Error::from)?;
+    ) -> io::Result<Self> {
         let guardian = Self {
-            mount,
-            options,
-            plan,
+            reception,
             workers,
             socket,
             calls,
-            epoll,
+            epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
             visitors: HashMap::new(),
             clients,
             processes: HashMap::new(),
@@ -140,7 +140,7 @@ impl Guardian {
         }
         self.workers.iter().for_each(Worker::stop);
         self.workers.iter().for_each(Worker::join);
-        let clients = std::mem::take(&mut *self.clients.lock().unwrap_or_else(PoisonError::into_inner));
+        let clients = std::mem::take(&mut *self.clients.lock());
         for client in clients.values() {
             client.hang_up();
         }
@@ -153,7 +153,7 @@ impl Guardian {
 
     fn round(&mut self) {
         let mut events = [const { MaybeUninit::uninit() }; 32];
-        let timeout = self.timeout().map(|left| rustix::event::Timespec {
+        let timeout = self.timeout().map(|left| Timespec {
             tv_sec: left.as_secs() as i64,
             tv_nsec: left.subsec_nanos().into(),
         });
@@ -245,25 +245,14 @@ impl Guardian {
             let notice = Notice {
                 kind: Notice::WAITING,
                 reserved: 0,
-                waiting: self.waiting(),
+                waiting: self.reception.waiting(),
             };
-            for client in self
-                .clients
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .values()
-            {
+            for client in self.clients.lock().values() {
                 // A client that does not listen waits as it did: that is right too, only slower.
                 let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
                 let _ = rustix::net::send(client.socket(), notice.as_bytes(), flags);
             }
         }
-    }
-
-    fn waiting(&self) -> Waiting {
-        let policy = &self.options.policy;
-        let spin_ns = u64::try_from(policy.window().as_nanos()).unwrap_or(u64::MAX);
-        Waiting::new(policy.strategy().name(), spin_ns)
     }
 
     /// A visitor says what it wants, or leaves.
@@ -283,105 +272,47 @@ impl Guardian {
         if len == 0 {
             return;
         }
-        let socket = visitor.socket.try_clone();
-        let welcomed =
-            Greeting::parse(&packet[..len]).and_then(|greeting| self.welcome(id, visitor, &greeting));
-        if let (Err(refusal), Ok(socket)) = (welcomed, socket) {
-            tracing::info!("a client is refused: {refusal}");
-            let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-            let _ = rustix::net::send(&socket, &refusal.packet(), flags);
+        let shared = Greeting::parse(&packet[..len]).and_then(|greeting| {
+            self.check_limits(visitor.peer.caller.uid)?;
+            self.reception.share(&visitor.peer, &greeting)
+        });
+        match shared {
+            Ok(share) => self.let_in(id, visitor, share),
+            Err(refusal) => refuse(visitor.socket.as_fd(), &refusal),
         }
     }
 
     /// Makes a visitor a client.
-    fn welcome(&mut self, id: u64, visitor: Visitor, greeting: &Greeting<'_>) -> Result<(), Refusal> {
-        let exhausted = |e: io::Error| Refusal::Exhausted(e.to_string());
+    fn let_in(&mut self, id: u64, visitor: Visitor, share: Share) {
         let Visitor { socket, peer, .. } = visitor;
-        let uid = peer.caller.uid;
-        self.check_limits(uid)?;
-
-        let per_cpu = self
-            .plan
-            .slots_per_cpu(greeting.hello.slots_per_cpu, self.options.slots_per_cpu);
-        let slots = per_cpu * self.plan.lanes.len() as u32;
-        let layout = Layout::new(slots, shm::WINDOW_LEN as u32).expect("a plan keeps within bounds");
-        let memory = Arc::new(SharedMemory::create("zus-shm", layout.memory_len()).map_err(exhausted)?);
-
-        let session = self.mount.session(Access::Client(peer.caller));
-        let mut reply = Reply::new();
-        let window = memory.window(layout.window(0)).unwrap_or(Window::empty());
-        let init = match session.handle(greeting.init, window, &mut reply) {
-            Answer::Reply { .. } => reply.bytes(),
-            Answer::None => return Err(Refusal::Malformed("an INIT that has no answer")),
-        };
-        if let Some(errno) = error_of(init) {
-            return Err(Refusal::Init(errno));
+        if let Some(process) = &peer.process
+            && let Err(e) = self.watch(process.as_fd(), id | PROCESS)
+        {
+            return refuse(socket.as_fd(), &Refusal::Exhausted(e.to_string()));
         }
-
-        let bells = (0..self.workers.len())
-            .map(|_| Bell::new_eventfd())
-            .collect::<io::Result<Vec<_>>>()
-            .map_err(exhausted)?;
-        let lanes: Vec<Lane> = (0..)
-            .zip(&self.plan.lanes)
-            .map(|(index, &(cpu, worker))| Lane {
-                cpu,
-                bell: worker as u32,
-                first: index * per_cpu,
-                slots: per_cpu,
-            })
-            .collect();
-        let geometry = Geometry {
-            magic: shm::MAGIC,
-            version: shm::VERSION,
-            features: greeting.hello.features & shm::FEATURES,
-            memory_len: layout.memory_len() as u64,
-            window_len: shm::WINDOW_LEN as u32,
-            slots,
-            lanes: lanes.len() as u32,
-            bells: bells.len() as u32,
-            waiting: self.waiting(),
-        };
-        let packet = handshake::welcome(init, &geometry, &lanes);
-
-        let row = Slots::in_memory(Arc::clone(&memory), 0, slots as usize).map_err(exhausted)?;
-        let answer_socket = socket.try_clone().map_err(exhausted)?;
-        let client = Arc::new(Client::new(id, uid, session, Arc::clone(&memory), socket));
-        let mut shares: Vec<Vec<(Server, Kept)>> = self.workers.iter().map(|_| Vec::new()).collect();
-        for (lane, &(_, worker)) in lanes.iter().zip(&self.plan.lanes) {
-            for slot in lane.first..lane.first + lane.slots {
-                let policy = Arc::clone(&self.options.policy);
-                let slot_ref = row.get(slot as usize).expect("the row has that many");
-                let server = Server::new(slot_ref, policy, bells[worker].clone(), Bell::futex());
-                shares[worker].push((server, Kept::new(Arc::clone(&client), layout.window(slot))));
-            }
-        }
+        let (client, slots, welcome) = share.with(id, peer.caller.uid, socket);
         if let Some(process) = peer.process {
-            self.watch(process.as_fd(), id | PROCESS).map_err(exhausted)?;
             self.processes.insert(id, process);
         }
-        self.clients
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(id, Arc::clone(&client));
-        for (worker, share) in self.workers.iter().zip(shares) {
-            worker.serve(&client, share);
+        self.clients.lock().insert(id, Arc::clone(&client));
+        for (worker, slots) in self.workers.iter().zip(slots) {
+            worker.serve(&client, slots);
         }
-        if let Err(e) = send(&answer_socket, &packet, &memory, &bells) {
+        if let Err(e) = welcome.send(client.socket()) {
             tracing::info!("a client left before it was welcomed: {e}");
             client.hang_up();
         }
-        Ok(())
     }
 
     fn check_limits(&self, uid: u32) -> Result<(), Refusal> {
-        let clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if clients.len() >= self.options.clients {
-            return Err(Refusal::Full(self.options.clients));
+        let clients = self.clients.lock();
+        let options = self.reception.options();
+        if clients.len() >= options.clients {
+            return Err(Refusal::Full(options.clients));
         }
         let of_user = clients.values().filter(|client| client.uid == uid).count();
-        if of_user >= self.options.clients_per_user {
-            return Err(Refusal::FullForUser(self.options.clients_per_user));
+        if of_user >= options.clients_per_user {
+            return Err(Refusal::FullForUser(options.clients_per_user));
         }
         Ok(())
     }
@@ -391,12 +322,7 @@ impl Guardian {
         if let Some(process) = self.processes.remove(&id) {
             let _ = epoll::delete(&self.epoll, &process);
         }
-        let client = self
-            .clients
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&id);
-        let Some(client) = client else {
+        let Some(client) = self.clients.lock().remove(&id) else {
             return;
         };
         // Its process may live on, or a child of it with the same socket: they learn it from this.
@@ -408,26 +334,9 @@ impl Guardian {
     }
 }
 
-/// The errno of an answer, if it is an error.
-fn error_of(answer: &[u8]) -> Option<i32> {
-    use zerocopy::FromBytes;
-    match OutHeader::read_from_prefix(answer) {
-        Ok((header, _)) if header.error == 0 => None,
-        Ok((header, _)) => Some(-header.error),
-        Err(_) => Some(libc::EIO),
-    }
-}
-
-/// Sends the welcome, and with it what is shared.
-fn send(socket: &OwnedFd, packet: &[u8], memory: &SharedMemory, bells: &[Bell]) -> io::Result<()> {
-    let mut fds = vec![memory.fd()];
-    fds.extend(bells.iter().filter_map(Bell::fd));
-    let mut space = vec![MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(shm::BELLS_MAX + 1))];
-    let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    if !ancillary.push(SendAncillaryMessage::ScmRights(&fds)) {
-        return Err(io::Error::other("too many descriptors for one message"));
-    }
+/// Turns a visitor away, and says why.
+fn refuse(socket: BorrowedFd<'_>, refusal: &Refusal) {
+    tracing::info!("a client is refused: {refusal}");
     let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-    rustix::net::sendmsg(socket, &[io::IoSlice::new(packet)], &mut ancillary, flags)?;
-    Ok(())
+    let _ = rustix::net::send(socket, &refusal.packet(), flags);
 }

@@ -4,7 +4,8 @@
 //! ```text
 //! socket.rs     where clients knock                    ┐
 //! peer.rs       who they are, by the kernel's word     │ guardian.rs: the thread at the door
-//! handshake.rs  the bytes of greeting and welcome      ┘
+//! handshake.rs  the bytes of greeting and welcome      │
+//! reception.rs  what is made for a client              ┘
 //! client.rs     what a client shares and holds: a message out of slot and window, its answer back
 //! worker.rs     a thread on a CPU that answers the slots of many clients
 //! options.rs    what a mount can be told: placement, limits
@@ -17,13 +18,13 @@ mod guardian;
 mod handshake;
 mod options;
 mod peer;
+mod reception;
 mod socket;
 mod worker;
 
-use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -34,6 +35,7 @@ pub use options::{Placement, ShmOptions, UnknownPlacement};
 use crate::engine::Mount;
 use guardian::{Calls, Clients, Guardian};
 use options::Plan;
+use reception::Reception;
 use socket::Socket;
 use worker::Worker;
 
@@ -62,12 +64,24 @@ pub struct WorkerStats {
 
 /// A mount that is served over shared memory. Dropping it ends it.
 pub struct Shm {
-    options: ShmOptions,
+    mount: Arc<Mount>,
     path: PathBuf,
     workers: Arc<[Worker]>,
     clients: Clients,
     calls: Arc<Calls>,
-    guardian: Mutex<Option<JoinHandle<()>>>,
+    guardian: Option<JoinHandle<()>>,
+}
+
+/// Ends a mount from any thread. Does nothing if it has ended.
+#[derive(Clone)]
+pub struct Stopper(Arc<Calls>);
+
+impl Stopper {
+    /// Asks the mount to end: operations at hand are completed, then all clients are disconnected. Returns
+    /// at once.
+    pub fn stop(&self) {
+        self.0.stop();
+    }
 }
 
 impl Shm {
@@ -80,32 +94,29 @@ impl Shm {
         let plan = Plan::new(&options.placement, &relay::cpu::online(), &relay::cpu::allowed())
             .map_err(ShmError::NoCpu)?;
         let door = Socket::listen(socket, options.mode).map_err(ShmError::Socket)?;
-        let workers: Arc<[Worker]> = plan
-            .workers
-            .iter()
-            .map(|&cpu| Worker::start(cpu, Arc::clone(&options.policy)))
-            .collect::<io::Result<_>>()?;
+        let start = |&cpu: &u32| Worker::start(cpu, Arc::clone(mount.policy()));
+        let workers: Arc<[Worker]> = plan.workers.iter().map(start).collect::<io::Result<_>>()?;
         let calls = Arc::new(Calls::new()?);
-        let clients: Clients = Arc::new(Mutex::new(HashMap::new()));
+        let clients = Clients::default();
+        let reception = Reception::new(Arc::clone(&mount), options.clone(), plan);
         let guardian = Guardian::new(
-            mount,
-            options.clone(),
-            plan,
+            reception,
             Arc::clone(&workers),
             door,
             Arc::clone(&calls),
-            Arc::clone(&clients),
+            clients.clone(),
         )?;
         let guardian = std::thread::Builder::new()
             .name("zus-shm-door".into())
             .spawn(move || guardian.run())?;
+        tracing::info!(socket = %socket.display(), workers = workers.len(), "listening");
         Ok(Self {
-            options: options.clone(),
+            mount,
             path: socket.to_owned(),
             workers,
             clients,
             calls,
-            guardian: Mutex::new(Some(guardian)),
+            guardian: Some(guardian),
         })
     }
 
@@ -114,19 +125,30 @@ impl Shm {
         &self.path
     }
 
-    /// Changes how all wait, workers and clients, while they run.
+    /// What it serves.
+    pub fn served(&self) -> &Arc<Mount> {
+        &self.mount
+    }
+
+    /// For ending it from another thread, which [`wait`](Self::wait) then notices.
+    pub fn stopper(&self) -> Stopper {
+        Stopper(Arc::clone(&self.calls))
+    }
+
+    /// Changes how all wait, workers and clients, while they run. (Of a change of the mount's policy alone,
+    /// clients would not hear.)
     pub fn set_strategy(&self, strategy: Strategy, window: Duration) {
-        self.options.policy.set_strategy(strategy);
-        self.options.policy.set_window(window);
+        self.mount.policy().set_strategy(strategy);
+        self.mount.policy().set_window(window);
         self.calls.tell_waiting();
     }
 
     /// How many clients are connected.
     pub fn clients(&self) -> usize {
-        self.clients.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.clients.count()
     }
 
-    /// What each worker has done.
+    /// What each worker's waiting has cost so far.
     pub fn stats(&self) -> Vec<WorkerStats> {
         let stats = |worker: &Worker| WorkerStats {
             cpu: worker.cpu,
@@ -135,27 +157,28 @@ impl Shm {
         self.workers.iter().map(stats).collect()
     }
 
-    /// Asks it to end: operations at hand are completed, then all clients are disconnected. Returns at once.
-    pub fn stop(&self) {
-        self.calls.stop();
+    /// Serves until somebody stops it, then makes everything durable.
+    pub fn wait(mut self) {
+        self.finish();
     }
 
-    /// Waits until it has ended: until somebody has called [`stop`](Self::stop), and the last operation is done.
-    pub fn wait(&self) {
-        let guardian = self
-            .guardian
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(guardian) = guardian {
-            let _ = guardian.join();
+    /// Waits until the last operation is done.
+    fn finish(&mut self) {
+        let Some(guardian) = self.guardian.take() else {
+            return;
+        };
+        if guardian.join().is_err() {
+            tracing::error!("the guardian panicked");
+        }
+        if let Err(error) = self.mount.fs().sync() {
+            tracing::error!(%error, "the last sync failed");
         }
     }
 }
 
 impl Drop for Shm {
     fn drop(&mut self) {
-        self.stop();
-        self.wait();
+        self.calls.stop();
+        self.finish();
     }
 }

@@ -3,18 +3,16 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 
-use relay::Policy;
 use zus_protocol::shm::{BELLS_MAX, SLOTS_MAX, SLOTS_PER_CPU_MAX};
 
-/// How a mount over shared memory is served.
-#[derive(Clone, Debug)]
+/// How to serve a mount over shared memory. How workers and clients wait is the mount's policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShmOptions {
-    /// How workers and clients wait.
-    pub policy: Arc<Policy>,
     /// Which worker serves whom.
     pub placement: Placement,
+    /// Nothing can be changed through this mount.
+    pub read_only: bool,
     /// Slots for each CPU of each client, unless it asks for fewer or more, up to 16.
     pub slots_per_cpu: u32,
     /// Most clients at a time.
@@ -25,12 +23,11 @@ pub struct ShmOptions {
     pub mode: u32,
 }
 
-impl ShmOptions {
-    /// The usual ones: placement `same`, 4 slots a CPU, 256 clients, 64 of a user, open to all users.
-    pub fn new(policy: Arc<Policy>) -> Self {
+impl Default for ShmOptions {
+    fn default() -> Self {
         Self {
-            policy,
             placement: Placement::Same,
+            read_only: false,
             slots_per_cpu: 4,
             clients: 256,
             clients_per_user: 64,

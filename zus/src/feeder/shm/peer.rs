@@ -17,8 +17,6 @@ const GROUPS_MAX: usize = 65536;
 /// The process that connected.
 #[derive(Debug)]
 pub struct Peer {
-    /// Its process id in our eyes; 0 if we cannot see it.
-    pub pid: i32,
     /// Its effective user and groups when it connected.
     pub caller: Caller,
     /// Becomes readable when it ends. A forked child may keep the socket open for longer. `None` where
@@ -47,11 +45,11 @@ impl Peer {
             return Err(io::Error::other("no credentials on the socket"));
         }
         Ok(Self {
-            pid: cred.pid,
             caller: Caller {
                 uid: cred.uid,
                 gid: cred.gid,
                 groups: groups(&socket)?.into(),
+                read_only: false,
             },
             process: process(&socket),
         })
@@ -110,7 +108,6 @@ mod tests {
     fn the_kernel_tells_who_connected() {
         let (here, _there) = UnixStream::pair().unwrap();
         let peer = Peer::of(&here).unwrap();
-        assert_eq!(peer.pid, std::process::id() as i32);
         assert_eq!(peer.caller.uid, rustix::process::geteuid().as_raw());
         assert_eq!(peer.caller.gid, rustix::process::getegid().as_raw());
         let mine: Vec<u32> = rustix::process::getgroups()
