@@ -2,4 +2,9 @@
 //! What pmemfs promises, through the trait that every file system has.
 
 mod basics;
+mod crash;
+mod model;
+mod operation;
+mod oracle;
+mod recorder;
 mod support;
