@@ -126,7 +126,7 @@ impl End {
     #[cold]
     fn disturbed(&mut self, old: Word) -> WaitError {
         let (word, why) = match old.state() {
-            Some(State::Dead) => (Word::DEAD, WaitError::Dead),
+            Some(State::Dead) => (self.mine.dead(), WaitError::Dead),
             _ => (self.mine.closed(), WaitError::Protocol),
         };
         self.mine = word;
@@ -179,9 +179,14 @@ impl End {
     #[inline]
     fn meet(&mut self, next: Word) -> Option<Result<Word, WaitError>> {
         let change = judge(self.side, self.mine, self.theirs, next);
-        self.theirs = next;
+        // A reply whose server has gone since is taken first; the next look finds the end.
+        self.theirs = if change == Change::Message {
+            next.body()
+        } else {
+            next
+        };
         match change {
-            Change::Message => Some(Ok(next)),
+            Change::Message => Some(Ok(self.theirs)),
             Change::Abandoned if self.side == Side::Client => Some(Ok(next)),
             Change::LateAbandoned => None,
             // forgo: so that the client can use the slot again.
@@ -244,6 +249,11 @@ impl Wait for End {
 
 impl Drop for End {
     fn drop(&mut self) {
+        // A model that failed has no memory left to publish in.
+        #[cfg(loom)]
+        if std::thread::panicking() {
+            return;
+        }
         self.close();
     }
 }

@@ -47,6 +47,10 @@ mod os {
             self.0.swap(bits, order)
         }
 
+        pub(crate) fn fetch_or(&self, bits: u32, order: Ordering) -> u32 {
+            self.0.fetch_or(bits, order)
+        }
+
         #[inline]
         pub(crate) fn compare_exchange(&self, from: u32, to: u32, order: Ordering) -> bool {
             // A failure tells only *that* the word changed; the caller looks again with (B).
@@ -109,6 +113,10 @@ mod os {
 
         pub(crate) fn swap(&self, bits: u32, order: Ordering) -> u32 {
             self.word.swap(bits, order)
+        }
+
+        pub(crate) fn fetch_or(&self, bits: u32, order: Ordering) -> u32 {
+            self.word.fetch_or(bits, order)
         }
 
         pub(crate) fn compare_exchange(&self, from: u32, to: u32, order: Ordering) -> bool {

@@ -23,13 +23,13 @@ pub enum Peer {
 
 /// The presence word of a side that runs on `cpu`.
 #[inline]
-pub(crate) const fn running(cpu: u32) -> u32 {
+pub const fn running(cpu: u32) -> u32 {
     cpu.wrapping_add(1) & CPU_MASK
 }
 
 /// The presence word of a side that sleeps, last seen on `cpu`.
 #[inline]
-pub(crate) const fn asleep(cpu: u32) -> u32 {
+pub const fn asleep(cpu: u32) -> u32 {
     running(cpu) | ASLEEP
 }
 

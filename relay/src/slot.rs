@@ -12,14 +12,18 @@
 //! - (C) *announce*, *withdraw*: compare-and-swap, Relaxed. They order nothing but themselves: only
 //!   the one order of all changes to one word is needed, and a read-modify-write does not break the
 //!   release sequence that (A) heads.
+//! - (F) *bury*: or, Release. Partner (B). Orders what the guardian did before with what the peer does
+//!   after; as a read-modify-write it keeps what (A) heads.
 //! - (D) *reset*: store, Release. Partner: whatever hands the slot to its new ends.
 //! - Inline bytes are Relaxed: (A) and (B) order them. Presence is Relaxed: it is a hint.
 
 use crate::futex::Futex;
 use crate::message::{self, Message};
 use crate::points;
-use crate::state::{INLINE, Side, Word};
+use crate::state::{DEAD, INLINE, Side, Word};
 use crate::sync::AtomicU64;
+#[cfg(not(loom))]
+use core::mem::offset_of;
 use core::sync::atomic::{AtomicU32, Ordering::*};
 
 const WORDS: usize = INLINE / 8;
@@ -42,6 +46,24 @@ pub struct Block {
 pub struct Slot {
     request: Block,
     reply: Block,
+}
+
+#[cfg(not(loom))]
+impl Block {
+    /// Where its word lies.
+    pub const WORD_OFFSET: usize = offset_of!(Block, word);
+    /// Where its publisher's presence lies.
+    pub const PRESENCE_OFFSET: usize = offset_of!(Block, presence);
+    /// Where its message lies.
+    pub const INLINE_OFFSET: usize = offset_of!(Block, inline);
+}
+
+#[cfg(not(loom))]
+impl Slot {
+    /// Where the client's block lies.
+    pub const REQUEST_OFFSET: usize = offset_of!(Slot, request);
+    /// Where the server's block lies.
+    pub const REPLY_OFFSET: usize = offset_of!(Slot, reply);
 }
 
 #[cfg(not(loom))]
@@ -101,6 +123,14 @@ impl Block {
         }
         // (A) partner (B)
         Word::from_bits(self.word.swap(word.bits(), Release))
+    }
+
+    /// Marks the publisher dead and leaves all else; the old word says whether the peer is to be
+    /// woken.
+    #[cold]
+    pub(crate) fn bury(&self) -> Word {
+        // (F)
+        Word::from_bits(self.word.fetch_or(DEAD, Release))
     }
 
     /// Reads the word, once.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //! The state of a slot: two words, and every legal move.
 //!
-//! A word says what its block holds: `seq:16 | len:8 | announced:1 | state:7`, from the top. It is
-//! *published* by one side, which owns the block; the other only *announces* itself in it before it
-//! sleeps, and withdraws that. A guardian may bury a side that is gone.
+//! A word says what its block holds: `seq:16 | len:8 | announced:1 | dead:1 | closed:1 | content:5`,
+//! from the top. It is *published* by one side, which owns the block; the other only *announces*
+//! itself in it before it sleeps, and withdraws that. A guardian may bury a side that is gone.
 //!
 //! | move | by | word | from | to | order | permits |
 //! |---|---|---|---|---|---|---|
@@ -11,8 +11,8 @@
 //! | `abandon` | client | request | `FULL(n)` | `ABANDONED(n)` | (A) | server: answer without effect; client: nothing until the reply word is at `n` |
 //! | `reply` | server | reply | `EMPTY(0)` `FULL(n)` `ABANDONED(n)`, having taken `n+1` | `FULL(n+1)` | (A) | client: read the reply block, then use slot and payload again |
 //! | `forgo` | server | reply | as `reply`, request word `ABANDONED(n+1)` and never taken | `ABANDONED(n+1)` | (A) | client: use slot and payload again |
-//! | `close` | either | own | `EMPTY` `FULL` `ABANDONED` | `CLOSED(n)` | (A) | peer: end; it will not be touched by this side again |
-//! | `bury` | guardian | the dead side's | any | `DEAD(0)` | (A) | peer: end; as `close` |
+//! | `close` | either | own | any | the same, `CLOSED` | (A) | peer: end; this side touches neither slot nor payload again |
+//! | `bury` | guardian | the dead side's | any | the same, `DEAD` | (F) | peer: end; as `close`, on the guardian's word |
 //! | `announce` | peer | other's | `EMPTY` `FULL` `ABANDONED`, unannounced, as last seen | the same, announced | (C) | peer: sleep while the word stays as it is |
 //! | `withdraw` | peer | other's | as announced | the same, unannounced | (C) | |
 //! | `reset` | owner of the memory | both | `CLOSED` or `DEAD` in both | `EMPTY(0)` | (D) | two new ends |
@@ -25,7 +25,12 @@
 //! A look at a word is (B). The columns stand in `docs/relay`.
 //!
 //! `n` counts operations from 1 and wraps; a fresh slot is all zero. Sequence numbers make each
-//! publication distinct, so a consumer need not write the block that it consumes.
+//! publication distinct, so a consumer need not write the block that it consumes. Closing and burying
+//! leave them, the length and the content: a reply that was published before its server went is
+//! delivered. What a client had posted when it went is not served.
+//!
+//! Whoever is buried alive finds `DEAD` in the old value of its next publication, marks its word so
+//! again, and ends.
 
 use std::fmt;
 
@@ -38,8 +43,18 @@ pub const SEQ_SHIFT: u32 = 16;
 pub const LEN_SHIFT: u32 = 8;
 /// The bit by which the peer announces that it sleeps, or is about to.
 pub const ANNOUNCED: u32 = 0x80;
-/// The bits of the state.
-pub const STATE_MASK: u32 = 0x7f;
+/// The bit by which a guardian says that the publisher is gone.
+pub const DEAD: u32 = 0x40;
+/// The bit by which the publisher says that it has left in order.
+pub const CLOSED: u32 = 0x20;
+/// The bits that say what the block holds: [`EMPTY`], [`FULL`] or [`ABANDONED`].
+pub const CONTENT_MASK: u32 = 0x1f;
+/// Content: nothing was ever published.
+pub const EMPTY: u32 = 0;
+/// Content: the message of operation `seq`.
+pub const FULL: u32 = 1;
+/// Content: operation `seq` was given up (see [`State::Abandoned`]).
+pub const ABANDONED: u32 = 2;
 
 /// One of the two sides of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -50,21 +65,21 @@ pub enum Side {
     Server,
 }
 
-/// What a block holds.
+/// The state of a block and its publisher. Who is dead is so whatever else the word says; who is
+/// closed, whatever the content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
 pub enum State {
     /// Nothing was ever published.
-    Empty = 0,
+    Empty,
     /// The message of operation `seq`.
-    Full = 1,
+    Full,
     /// Request: the client gave operation `seq` up; the slot is orphaned until the reply word is at
     /// `seq`. Reply: the server never began it.
-    Abandoned = 2,
+    Abandoned,
     /// The publisher left in order.
-    Closed = 3,
+    Closed,
     /// A guardian found the publisher gone.
-    Dead = 4,
+    Dead,
 }
 
 /// A word of a slot, as read once.
@@ -74,14 +89,12 @@ pub struct Word(u32);
 
 impl Word {
     /// A fresh slot's.
-    pub const EMPTY: Self = Self::new(0, 0, State::Empty);
-    /// What a guardian leaves.
-    pub const DEAD: Self = Self::new(0, 0, State::Dead);
+    pub const EMPTY: Self = Self::new(0, 0, EMPTY);
 
     /// The word of operation `seq` with `len` bytes of message.
     #[inline]
-    pub const fn new(seq: u16, len: u8, state: State) -> Self {
-        Self((seq as u32) << SEQ_SHIFT | (len as u32) << LEN_SHIFT | state as u32)
+    pub const fn new(seq: u16, len: u8, content: u32) -> Self {
+        Self((seq as u32) << SEQ_SHIFT | (len as u32) << LEN_SHIFT | content)
     }
 
     /// Any 32 bits, as found in memory: not necessarily a word that somebody may write.
@@ -117,12 +130,16 @@ impl Word {
     /// Its state, if it is one.
     #[inline]
     pub const fn state(self) -> Option<State> {
-        match self.0 & STATE_MASK {
-            0 => Some(State::Empty),
-            1 => Some(State::Full),
-            2 => Some(State::Abandoned),
-            3 => Some(State::Closed),
-            4 => Some(State::Dead),
+        if self.0 & DEAD != 0 {
+            return Some(State::Dead);
+        }
+        if self.0 & CLOSED != 0 {
+            return Some(State::Closed);
+        }
+        match self.0 & CONTENT_MASK {
+            EMPTY => Some(State::Empty),
+            FULL => Some(State::Full),
+            ABANDONED => Some(State::Abandoned),
             _ => None,
         }
     }
@@ -131,6 +148,12 @@ impl Word {
     #[inline]
     pub const fn is_announced(self) -> bool {
         self.0 & ANNOUNCED != 0
+    }
+
+    /// Whether its publisher is gone for good: closed or dead.
+    #[inline]
+    pub const fn is_ended(self) -> bool {
+        self.0 & (CLOSED | DEAD) != 0
     }
 
     /// The same, announced.
@@ -145,34 +168,40 @@ impl Word {
         Self(self.0 & !ANNOUNCED)
     }
 
-    /// Whether its publisher is gone for good: closed or dead.
+    /// What was published before the end: the same, neither closed nor dead nor announced.
     #[inline]
-    pub const fn is_ended(self) -> bool {
-        matches!(self.state(), Some(State::Closed | State::Dead))
+    pub const fn body(self) -> Self {
+        Self(self.0 & !(ANNOUNCED | CLOSED | DEAD))
     }
 
     /// The word that `post` or `reply` puts after it.
     #[inline]
     pub const fn next_full(self, len: u8) -> Self {
-        Self::new(self.seq().wrapping_add(1), len, State::Full)
+        Self::new(self.seq().wrapping_add(1), len, FULL)
     }
 
     /// The word that `forgo` puts after it.
     #[inline]
     pub const fn next_abandoned(self) -> Self {
-        Self::new(self.seq().wrapping_add(1), 0, State::Abandoned)
+        Self::new(self.seq().wrapping_add(1), 0, ABANDONED)
     }
 
     /// The word that `abandon` puts after it.
     #[inline]
     pub const fn abandoned(self) -> Self {
-        Self::new(self.seq(), 0, State::Abandoned)
+        Self::new(self.seq(), 0, ABANDONED)
     }
 
     /// The word that `close` puts after it.
     #[inline]
     pub const fn closed(self) -> Self {
-        Self::new(self.seq(), 0, State::Closed)
+        Self(self.0 | CLOSED)
+    }
+
+    /// The word that `bury` puts after it.
+    #[inline]
+    pub const fn dead(self) -> Self {
+        Self(self.0 | DEAD)
     }
 }
 
@@ -208,26 +237,47 @@ pub enum Change {
 }
 
 /// Judges the peer's word `next`, which differs from `theirs`, the last one judged. `mine` is this
-/// side's own word. Neither carries an announcement.
+/// side's own word. None carries an announcement.
 ///
 /// Whatever the peer may have written, the answer is one that this side can act on.
 #[inline]
 pub fn judge(side: Side, mine: Word, theirs: Word, next: Word) -> Change {
+    match side {
+        Side::Client => judge_reply(mine, theirs, next),
+        Side::Server => judge_request(theirs, next),
+    }
+}
+
+#[inline]
+fn judge_reply(mine: Word, theirs: Word, next: Word) -> Change {
+    let (expected, body) = (theirs.seq().wrapping_add(1), next.body());
+    // Only to an operation that was posted, and also if the server has gone since.
+    if mine.seq() == expected && body.seq() == expected {
+        match body.state() {
+            Some(State::Full) if body.len() <= INLINE => return Change::Message,
+            Some(State::Abandoned) if next == mine => return Change::Abandoned,
+            _ => {}
+        }
+    }
+    judge_end(next)
+}
+
+#[inline]
+fn judge_request(theirs: Word, next: Word) -> Change {
     let expected = theirs.seq().wrapping_add(1);
     match next.state() {
-        Some(State::Full) if next.seq() == expected && next.len() <= INLINE => match side {
-            // A reply is one only to an operation that was posted.
-            Side::Client if mine.seq() != expected => Change::Garbage,
-            _ => Change::Message,
-        },
-        Some(State::Abandoned) if next.is_empty() => match side {
-            Side::Client if next == mine && next.seq() == expected => Change::Abandoned,
-            Side::Server if next.seq() == expected => Change::Abandoned,
-            Side::Server if next == theirs.abandoned() && theirs.state() == Some(State::Full) => {
-                Change::LateAbandoned
-            }
-            _ => Change::Garbage,
-        },
+        Some(State::Full) if next.seq() == expected && next.len() <= INLINE => Change::Message,
+        Some(State::Abandoned) if next == theirs.next_abandoned() => Change::Abandoned,
+        Some(State::Abandoned) if next == theirs.abandoned() && theirs.state() == Some(State::Full) => {
+            Change::LateAbandoned
+        }
+        _ => judge_end(next),
+    }
+}
+
+#[inline]
+fn judge_end(next: Word) -> Change {
+    match next.state() {
         Some(State::Closed) => Change::Closed,
         Some(State::Dead) => Change::Dead,
         _ => Change::Garbage,
@@ -237,48 +287,76 @@ pub fn judge(side: Side, mine: Word, theirs: Word, next: Word) -> Change {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use State::*;
 
-    const STATES: [State; 5] = [Empty, Full, Abandoned, Closed, Dead];
+    const CONTENTS: [u32; 3] = [EMPTY, FULL, ABANDONED];
 
     #[test]
     fn a_word_keeps_what_it_is_made_of() {
-        for state in STATES {
+        for (content, state) in CONTENTS
+            .into_iter()
+            .zip([State::Empty, State::Full, State::Abandoned])
+        {
             for seq in [0, 1, 0x1234, u16::MAX] {
                 for len in [0, 1, 120, 255] {
-                    let word = Word::new(seq, len, state);
-                    assert_eq!((word.seq(), word.len()), (seq, usize::from(len)));
-                    assert_eq!(word.state(), Some(state));
-                    assert!(!word.is_announced());
-                    assert!(word.announced().is_announced());
-                    assert_eq!(word.announced().state(), Some(state));
+                    let word = Word::new(seq, len, content);
+                    let ways = [
+                        word,
+                        word.announced(),
+                        word.closed(),
+                        word.dead(),
+                        word.closed().dead(),
+                    ];
+                    for way in ways {
+                        assert_eq!((way.seq(), way.len()), (seq, usize::from(len)));
+                        assert_eq!(way.body(), word);
+                    }
+                    assert_eq!(ways.map(Word::is_announced), [false, true, false, false, false]);
+                    assert_eq!(ways.map(Word::is_ended), [false, false, true, true, true]);
+                    let (closed, dead) = (State::Closed, State::Dead);
+                    assert_eq!(
+                        ways.map(Word::state),
+                        [state, state, closed, dead, dead].map(Some)
+                    );
                     assert_eq!(word.announced().unannounced(), word);
-                    assert_eq!(word.is_ended(), matches!(state, Closed | Dead));
                 }
             }
         }
         assert_eq!(Word::EMPTY.bits(), 0, "a zeroed slot is a fresh one");
-        assert!((5..=STATE_MASK).all(|bits| Word::from_bits(bits).state().is_none()));
+        assert!((3..=CONTENT_MASK).all(|bits| Word::from_bits(bits).state().is_none()));
     }
 
-    /// What the table says of the peer's next word, written as the table is: a list of moves.
-    fn by_table(side: Side, mine: Word, theirs: Word, next: Word) -> Change {
-        let after = |len| theirs.next_full(len);
-        let message = (0..=INLINE).any(|len| next == after(len as u8));
+    /// Every word that the peer can reach by one or more moves of the table, from `theirs`, with what
+    /// it means; the table once more, as a list.
+    fn reachable(side: Side, mine: Word, theirs: Word) -> Vec<(Word, Change)> {
+        let mut list = Vec::new();
+        let full = (0..=INLINE).map(|len| theirs.next_full(len as u8));
         match side {
-            // post, abandon (taken and not), close, bury
-            Side::Server if message => Change::Message,
-            Side::Server if next == theirs.next_abandoned() => Change::Abandoned,
-            Side::Server if theirs.state() == Some(Full) && next == theirs.abandoned() => {
-                Change::LateAbandoned
+            Side::Server => {
+                list.extend(full.map(|post| (post, Change::Message)));
+                list.push((theirs.next_abandoned(), Change::Abandoned)); // post, abandon
+                if theirs.state() == Some(State::Full) {
+                    list.push((theirs.abandoned(), Change::LateAbandoned)); // abandon
+                }
             }
-            // reply, forgo, close, bury
-            Side::Client if message && mine.seq() == next.seq() => Change::Message,
-            Side::Client if next == theirs.next_abandoned() && next == mine => Change::Abandoned,
-            _ if next.state() == Some(Closed) => Change::Closed,
-            _ if next.state() == Some(Dead) => Change::Dead,
-            _ => Change::Garbage,
+            Side::Client if mine.seq() == theirs.seq().wrapping_add(1) => {
+                list.extend(full.map(|reply| (reply, Change::Message)));
+                if mine.state() == Some(State::Abandoned) {
+                    list.push((theirs.next_abandoned(), Change::Abandoned)); // forgo
+                }
+            }
+            Side::Client => {}
         }
+        if side == Side::Client {
+            // Delivered though the server has gone since.
+            for (word, change) in list.clone() {
+                if change == Change::Message {
+                    list.extend(
+                        [word.closed(), word.dead(), word.closed().dead()].map(|word| (word, change)),
+                    );
+                }
+            }
+        }
+        list
     }
 
     #[test]
@@ -287,30 +365,53 @@ mod tests {
         let mut words = Vec::new();
         for seq in seqs {
             for len in [0u8, 8, 120, 121, 255] {
-                for state in [0u32, 1, 2, 3, 4, 5, 0x7f] {
-                    words.push(Word::from_bits(
-                        u32::from(seq) << 16 | u32::from(len) << 8 | state,
-                    ));
+                for bits in 0..ANNOUNCED {
+                    words.push(Word::from_bits(u32::from(seq) << 16 | u32::from(len) << 8 | bits));
                 }
             }
         }
         let mut seen = std::collections::HashSet::new();
         for seq in seqs {
             for (side, lead) in [(Side::Client, 0), (Side::Client, 1), (Side::Server, 0)] {
-                for was in [Empty, Full, Abandoned] {
-                    for is in [Full, Abandoned] {
+                for was in CONTENTS {
+                    for is in [FULL, ABANDONED] {
                         let theirs = Word::new(seq, 0, was);
                         let mine = Word::new(seq.wrapping_add(lead), 0, is);
+                        let reachable = reachable(side, mine, theirs);
                         for &next in words.iter().filter(|next| **next != theirs) {
+                            let listed = reachable.iter().find(|(word, _)| *word == next);
+                            let expected = match (listed, next.bits() & DEAD, next.bits() & CLOSED) {
+                                (Some((_, change)), ..) => *change,
+                                (None, 0, 0) => Change::Garbage,
+                                (None, 0, _) => Change::Closed,
+                                (None, ..) => Change::Dead,
+                            };
                             let verdict = judge(side, mine, theirs, next);
-                            let context = format!("{side:?} {mine:?} {theirs:?} -> {next:?}");
-                            assert_eq!(verdict, by_table(side, mine, theirs, next), "{context}");
-                            seen.insert(format!("{side:?} {verdict:?}"));
+                            assert_eq!(verdict, expected, "{side:?} {mine:?} {theirs:?} -> {next:?}");
+                            seen.insert((side, format!("{verdict:?}")));
                         }
                     }
                 }
             }
         }
         assert_eq!(seen.len(), 11, "all of them: {seen:?}");
+    }
+
+    #[test]
+    fn a_reply_outlives_its_server_and_a_request_does_not_outlive_its_client() {
+        let (posted, idle) = (Word::new(7, 0, FULL), Word::new(6, 3, FULL));
+        let reply = Word::new(7, 5, FULL);
+        for (end, change) in [
+            (reply.closed(), Change::Closed),
+            (reply.closed().dead(), Change::Dead),
+        ] {
+            assert_eq!(judge(Side::Client, posted, idle, end), Change::Message);
+            assert_eq!(
+                judge(Side::Client, posted, end.body(), end),
+                change,
+                "and then it ends"
+            );
+            assert_eq!(judge(Side::Server, idle, idle, end), change);
+        }
     }
 }
