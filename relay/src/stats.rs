@@ -34,7 +34,8 @@ pub struct Snapshot {
 }
 
 impl Stats {
-    pub(crate) fn handoff(&self) {
+    /// Counts one message received.
+    pub fn handoff(&self) {
         add(&self.handoffs, 1);
     }
     pub(crate) fn polls(&self, count: u64) {

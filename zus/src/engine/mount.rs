@@ -3,6 +3,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use relay::Policy;
+
 use super::{Access, Counters, Session};
 use crate::fs::{FileSystem, Ino};
 
@@ -12,15 +14,17 @@ const APPEND_SHARDS: usize = 16;
 /// A file system at work: what its feeder and all its clients share.
 pub struct Mount {
     fs: Arc<dyn FileSystem>,
+    policy: Arc<Policy>,
     counters: Counters,
     appends: [Mutex<()>; APPEND_SHARDS],
 }
 
 impl Mount {
-    /// Puts `fs` to work.
-    pub fn new(fs: Arc<dyn FileSystem>) -> Arc<Self> {
+    /// Puts `fs` to work, its workers waiting by `policy`.
+    pub fn new(fs: Arc<dyn FileSystem>, policy: Arc<Policy>) -> Arc<Self> {
         Arc::new(Self {
             fs,
+            policy,
             counters: Counters::new(),
             appends: std::array::from_fn(|_| Mutex::default()),
         })
@@ -29,6 +33,11 @@ impl Mount {
     /// The file system.
     pub fn fs(&self) -> &dyn FileSystem {
         &*self.fs
+    }
+
+    /// How its workers wait; may be changed while they do.
+    pub fn policy(&self) -> &Arc<Policy> {
+        &self.policy
     }
 
     /// How often each operation was asked for.

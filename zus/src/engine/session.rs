@@ -88,7 +88,11 @@ impl Session {
             );
             Err(Error::Io.into())
         });
-        self.mount.counters().record(opcode, outcome.is_err());
+        // That there is no such operation is an agreement, not an error.
+        let failed = outcome
+            .as_ref()
+            .is_err_and(|refusal| *refusal != Refusal::NoSuchOperation);
+        self.mount.counters().record(opcode, failed);
         match outcome {
             Ok(answer) => answer,
             Err(_) if Request::is_unanswered(opcode) => Answer::None,
