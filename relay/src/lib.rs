@@ -64,6 +64,7 @@ pub mod state;
 mod stats;
 mod strategy;
 #[cfg(all(test, not(loom)))]
+#[allow(unsafe_code)] // signals
 mod stress;
 mod sync;
 mod wait;

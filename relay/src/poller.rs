@@ -11,7 +11,7 @@ use crate::stats::Stats;
 use crate::wait::Wait;
 use rustix::event::{EventfdFlags, epoll};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::*};
 use std::time::Instant;
@@ -126,7 +126,8 @@ impl<T> Poller<T> {
         self.ends.control.clone()
     }
 
-    /// Takes `server` in, with `kept` beside it. Its request bell must be an eventfd of its own.
+    /// Takes `server` in, with `kept` beside it. Its request bell must be an eventfd; those of one client may
+    /// share one, those of different clients not, which could keep each other's from being heard.
     ///
     /// # Errors
     ///
@@ -226,8 +227,15 @@ impl<T> Ends<T> {
         let used = entry.used.take()?;
         entry.generation = entry.generation.wrapping_add(1);
         if let Some(fd) = used.0.end.hears.fd() {
-            // Fails only for a descriptor that is not watched, and this one is.
-            let _ = epoll::delete(&self.epoll, fd);
+            let mut others = self.entries.iter().filter_map(|entry| entry.used.as_ref());
+            let shared = others.any(|(other, _)| {
+                let other = other.end.hears.fd();
+                other.is_some_and(|other| other.as_raw_fd() == fd.as_raw_fd())
+            });
+            if !shared {
+                // Fails only for a descriptor that is not watched, and this one is.
+                let _ = epoll::delete(&self.epoll, fd);
+            }
         }
         Some(used)
     }
@@ -331,7 +339,11 @@ impl<T> Wait for Ends<T> {
 }
 
 /// Watches `fd` by its edges: each ring is an event, though nobody drains the counter.
-fn watch(epoll: &OwnedFd, fd: impl std::os::fd::AsFd) -> io::Result<()> {
+fn watch(epoll: &OwnedFd, fd: impl AsFd) -> io::Result<()> {
     let flags = epoll::EventFlags::IN | epoll::EventFlags::ET;
-    Ok(epoll::add(epoll, fd, epoll::EventData::new_u64(0), flags)?)
+    match epoll::add(epoll, fd, epoll::EventData::new_u64(0), flags) {
+        // A bell that several slots share is watched already.
+        Err(rustix::io::Errno::EXIST) => Ok(()),
+        other => Ok(other?),
+    }
 }

@@ -2,17 +2,17 @@
 //! Hand-offs under everything that can come between: delays at every labelled point, migration,
 //! signals, changes of policy, abandonment. None may be lost, none delivered twice.
 //!
-//! `RELAY_STRESS` sets the number of hand-offs of each test (default 250,000).
+//! `RELAY_STRESS` sets the number of hand-offs of each test (default 350,000).
 
 use crate::points::Delays;
 use crate::*;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 fn hand_offs() -> u64 {
     let count = std::env::var("RELAY_STRESS").ok();
-    count.map_or(250_000, |count| count.parse().expect("RELAY_STRESS is a number"))
+    count.map_or(350_000, |count| count.parse().expect("RELAY_STRESS is a number"))
 }
 
 /// A cheap random sequence.
@@ -40,8 +40,50 @@ fn wander(dice: &mut Dice, cpus: &[u32]) {
     }
 }
 
-/// While it runs, disturbs: changes the policy, and aborts if nothing moves for a minute.
-fn disturb(policy: &Policy, progress: &AtomicU64, done: &AtomicBool) {
+/// A thread that can be sent signals. Zero: not started, or gone.
+#[derive(Default)]
+struct Target(AtomicI32);
+
+impl Target {
+    /// This thread is the target for as long as the guard lives.
+    fn enter(&self) -> impl Drop + '_ {
+        struct Leave<'a>(&'a Target);
+        impl Drop for Leave<'_> {
+            fn drop(&mut self) {
+                self.0.0.store(0, Relaxed);
+            }
+        }
+        self.0
+            .store(rustix::thread::gettid().as_raw_nonzero().get(), Relaxed);
+        Leave(self)
+    }
+
+    /// Interrupts whatever it does.
+    fn disturb(&self) {
+        let tid = self.0.load(Relaxed);
+        if tid != 0 {
+            // SAFETY: a signal whose handler does nothing, to a thread of this process; one that has
+            // ended meanwhile is not found.
+            unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), tid, libc::SIGUSR1) };
+        }
+    }
+}
+
+/// Lets SIGUSR1 interrupt system calls, and do nothing else.
+fn take_signals() {
+    extern "C" fn nothing(_: libc::c_int) {}
+    // SAFETY: all zero is a valid `sigaction`: no flags (so calls are not restarted), empty mask; the
+    // handler touches nothing.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = nothing as extern "C" fn(libc::c_int) as usize;
+        assert_eq!(libc::sigaction(libc::SIGUSR1, &action, std::ptr::null_mut()), 0);
+    }
+}
+
+/// While it runs, disturbs: changes the policy, sends signals, and aborts if nothing moves for a
+/// minute.
+fn disturb(policy: &Policy, targets: [&Target; 2], progress: &AtomicU64, done: &AtomicBool) {
     // Spinning with both sides on one CPU costs a time slice a turn: rare, or nothing gets done.
     let strategies = [
         Strategy::Hybrid,
@@ -58,7 +100,10 @@ fn disturb(policy: &Policy, progress: &AtomicU64, done: &AtomicBool) {
             strategy
         });
         policy.set_window(Duration::from_nanos(dice.roll(30_000)));
-        std::thread::sleep(Duration::from_millis(2));
+        for _ in 0..8 {
+            std::thread::sleep(Duration::from_micros(250));
+            targets[dice.roll(2) as usize].disturb();
+        }
         let now = progress.load(Relaxed);
         if now != seen {
             (seen, moved) = (now, Instant::now());
@@ -76,10 +121,14 @@ fn run(slot: SlotRef, bells: (Bell, Bell), count: u64, seed: u64) {
     let mut client = Client::new(slot.clone(), policy.clone(), bells.0.clone(), bells.1.clone());
     let mut server = Server::new(slot, policy.clone(), bells.0, bells.1);
     let (progress, done) = (AtomicU64::new(0), AtomicBool::new(false));
+    let (client_thread, server_thread) = (Target::default(), Target::default());
     let cpus = &cpu::allowed();
+    take_signals();
     let abandoned = std::thread::scope(|scope| {
-        scope.spawn(|| disturb(&policy, &progress, &done));
+        scope.spawn(|| disturb(&policy, [&client_thread, &server_thread], &progress, &done));
+        let server_thread = &server_thread;
         let serving = scope.spawn(move || {
+            let _target = server_thread.enter();
             let _delays = Delays::from_seed(seed);
             let mut dice = Dice(seed);
             let (mut last, mut served) = (0, 0u64);
@@ -101,6 +150,7 @@ fn run(slot: SlotRef, bells: (Bell, Bell), count: u64, seed: u64) {
             }
             served
         });
+        let _target = client_thread.enter();
         let _delays = Delays::from_seed(seed ^ 0xabcd);
         let (mut dice, mut abandoned) = (Dice(seed ^ 1), 0);
         for number in 1..=count {

@@ -23,6 +23,8 @@ mod opcode;
 mod space;
 
 pub mod layout;
+pub mod registry;
+pub mod shm;
 
 pub use attr::{Attr, AttrOut, EntryOut, GetattrIn, SetattrIn, Statx, StatxIn, StatxOut, SxTime};
 pub use attr::{fattr, getattr};

@@ -36,6 +36,8 @@ pub struct Caller {
     pub gid: u32,
     /// Supplementary groups.
     pub groups: Arc<[u32]>,
+    /// Whether the mount lets it change nothing, root neither.
+    pub read_only: bool,
 }
 
 impl Caller {

@@ -8,15 +8,23 @@ use relay::Policy;
 use super::{Access, Counters, Session};
 use crate::fs::{FileSystem, Ino};
 
-/// Appends to different files rarely meet.
-const APPEND_SHARDS: usize = 16;
+/// Appends to different files, and changes of names in different directories, rarely meet.
+const SHARDS: usize = 16;
+
+/// One lock for many inodes.
+type Shards = [Mutex<()>; SHARDS];
+
+fn lock(shards: &Shards, index: usize) -> MutexGuard<'_, ()> {
+    shards[index].lock().unwrap_or_else(|poison| poison.into_inner())
+}
 
 /// A file system at work: what its feeder and all its clients share.
 pub struct Mount {
     fs: Arc<dyn FileSystem>,
     policy: Arc<Policy>,
     counters: Counters,
-    appends: [Mutex<()>; APPEND_SHARDS],
+    appends: Shards,
+    names: Shards,
 }
 
 impl Mount {
@@ -26,7 +34,8 @@ impl Mount {
             fs,
             policy,
             counters: Counters::new(),
-            appends: std::array::from_fn(|_| Mutex::default()),
+            appends: Shards::default(),
+            names: Shards::default(),
         })
     }
 
@@ -53,7 +62,20 @@ impl Mount {
     /// Excludes other appends to `ino`: finding the end of a file and writing there are two operations of
     /// a file system. The kernel does this for its own.
     pub(super) fn appending(&self, ino: Ino) -> MutexGuard<'_, ()> {
-        let shard = &self.appends[ino as usize % APPEND_SHARDS];
-        shard.lock().unwrap_or_else(|poison| poison.into_inner())
+        lock(&self.appends, ino as usize % SHARDS)
+    }
+
+    /// Excludes other changes of names in one directory or two. Whether a client may remove a name depends on
+    /// what the name means, and must be decided while it means that: else somebody could have another's file
+    /// of the same name removed in a sticky directory. The kernel holds locks of its own for this.
+    pub(super) fn naming(
+        &self,
+        (one, other): (Ino, Ino),
+    ) -> (MutexGuard<'_, ()>, Option<MutexGuard<'_, ()>>) {
+        let (one, other) = (one as usize % SHARDS, other as usize % SHARDS);
+        // Always in the same order, so that two renames cannot wait for each other.
+        let (first, second) = (one.min(other), one.max(other));
+        let guard = lock(&self.names, first);
+        (guard, (first != second).then(|| lock(&self.names, second)))
     }
 }

@@ -19,6 +19,9 @@ pub(super) fn check(
 ) -> Result<(), Refusal> {
     match access {
         Access::Kernel => Ok(()),
+        Access::Client(caller) if caller.read_only && changes(&request.operation) => {
+            Err(Error::ReadOnly.into())
+        }
         Access::Client(caller) => Ok(Check { caller, fs }.operation(request, open)?),
     }
 }
@@ -47,6 +50,8 @@ impl Check<'_> {
             }
             Operation::Open(o) => self.permit(ino, wanted(o.flags as i32)),
             Operation::Opendir(_) => self.permit(ino, want::READ),
+            // Reading was checked when it was opened; this finds inodes too.
+            Operation::Readdirplus(_) => self.permit(ino, want::SEARCH),
             Operation::Fallocate(_) | Operation::Write(_) if open.is_none() => Err(Error::Denied),
             // A handle was checked when it was opened; attributes and symbolic links are for everybody who
             // found them; the rest is about the client itself or about everything.
@@ -112,4 +117,46 @@ fn wanted(flags: i32) -> u32 {
         } else {
             0
         }
+}
+
+/// Whether an operation changes the file system.
+fn changes(operation: &Operation<'_>) -> bool {
+    match operation {
+        Operation::Setattr(_)
+        | Operation::Symlink { .. }
+        | Operation::Mknod(..)
+        | Operation::Mkdir(..)
+        | Operation::Unlink(_)
+        | Operation::Rmdir(_)
+        | Operation::Rename { .. }
+        | Operation::Link(..)
+        | Operation::Create(..)
+        | Operation::Write(_)
+        | Operation::Fallocate(_) => true,
+        Operation::Open(o) => wanted(o.flags as i32) & want::WRITE != 0,
+        Operation::Init(_)
+        | Operation::Destroy
+        | Operation::Lookup(_)
+        | Operation::LookupSelf
+        | Operation::LookupParent
+        | Operation::Forget(_)
+        | Operation::BatchForget(_)
+        | Operation::Getattr(_)
+        | Operation::Statx(_)
+        | Operation::Readlink
+        | Operation::Read(_)
+        | Operation::Statfs
+        | Operation::Release(_)
+        | Operation::Flush(_)
+        | Operation::Fsync(_)
+        | Operation::Opendir(_)
+        | Operation::Readdir(_)
+        | Operation::Readdirplus(_)
+        | Operation::Releasedir(_)
+        | Operation::Fsyncdir(_)
+        | Operation::Lseek(_)
+        | Operation::Syncfs
+        | Operation::Interrupt
+        | Operation::Unknown => false,
+    }
 }

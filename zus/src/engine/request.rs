@@ -167,6 +167,21 @@ impl<'a> Request<'a> {
         )
     }
 
+    /// The directory in which it changes a name, if it does, and the second one of a RENAME.
+    pub(super) fn directories(&self) -> Option<(Ino, Ino)> {
+        match &self.operation {
+            Operation::Symlink { .. }
+            | Operation::Mknod(..)
+            | Operation::Mkdir(..)
+            | Operation::Create(..)
+            | Operation::Link(..)
+            | Operation::Unlink(_)
+            | Operation::Rmdir(_) => Some((self.ino, self.ino)),
+            Operation::Rename { to, .. } => Some((self.ino, to.newdir)),
+            _ => None,
+        }
+    }
+
     /// The second inode that it names, if operations of its kind do.
     pub fn second_ino(&self) -> Option<Ino> {
         match &self.operation {

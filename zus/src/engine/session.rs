@@ -109,6 +109,10 @@ impl Session {
     ) -> Result<Answer, Refusal> {
         let request = Request::parse(header, body, data.len())?;
         let open = self.open_of(&request)?;
+        let _names = match self.access {
+            Access::Kernel => None,
+            Access::Client(_) => request.directories().map(|dirs| self.mount.naming(dirs)),
+        };
         permit::check(&self.access, self.fs(), &request, open.as_ref())?;
         perform::perform(self, &request, open.as_ref(), data, reply)
     }

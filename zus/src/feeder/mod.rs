@@ -6,3 +6,4 @@
 //! [`Session::handle`](crate::engine::Session::handle) for each message.
 
 pub mod fuse;
+pub mod shm;

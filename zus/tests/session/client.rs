@@ -220,7 +220,7 @@ fn opening_with_truncation_truncates() {
     let fh = open(&peer, ino, libc::O_WRONLY).unwrap();
     peer.write(ino, write(fh), b"abc").unwrap();
     let fh = open(&peer, ino, libc::O_RDWR | libc::O_TRUNC).unwrap();
-    assert_eq!(peer.read(ino, fh, 0, 9).unwrap(), []);
+    assert_eq!(peer.read(ino, fh, 0, 9).unwrap(), b"");
     assert_eq!(open(&peer, ROOT_ID, libc::O_RDWR), Err(Errno(libc::EISDIR)));
     assert_eq!(
         peer.run(Opcode::Opendir, ino, &[OpenIn::default().as_bytes()]),

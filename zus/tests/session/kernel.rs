@@ -119,7 +119,7 @@ fn a_file_is_written_and_read() {
         [0; 100],
         "nullfs keeps no data"
     );
-    assert_eq!(peer.read(ino, 0, 9000, 4096).unwrap(), []);
+    assert_eq!(peer.read(ino, 0, 9000, 4096).unwrap(), b"");
     assert_eq!(
         peer.write(ino, at(i64::MAX as u64), &[0]),
         Err(Errno(libc::EFBIG))

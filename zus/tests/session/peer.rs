@@ -28,6 +28,7 @@ pub fn caller(uid: u32) -> Access {
         uid,
         gid: uid,
         groups: [].into(),
+        read_only: false,
     })
 }
 

@@ -18,6 +18,7 @@ fn caller(uid: u32) -> Caller {
         uid,
         gid: if uid == MEMBER { GROUP } else { uid },
         groups: groups.into(),
+        read_only: false,
     }
 }
 

@@ -65,7 +65,7 @@ pub enum End {
 pub struct Fuse {
     mount: Arc<Mount>,
     workers: Vec<JoinHandle<End>>,
-    stats: Vec<Arc<relay::Stats>>,
+    stats: Vec<(u32, Arc<relay::Stats>)>,
     stopper: Stopper,
 }
 
@@ -102,7 +102,7 @@ impl Fuse {
         let lead = Arc::new(Lead::default());
         for (index, cpu) in cpus.into_iter().enumerate() {
             let device = Device::clone_of(first, self.mount.policy().clone())?;
-            self.stats.push(device.stats_handle());
+            self.stats.push((cpu, device.stats_handle()));
             let worker = Worker::new(session.clone(), lead.clone(), device);
             self.workers.push(worker.start(index, cpu)?);
         }
@@ -126,7 +126,12 @@ impl Fuse {
 
     /// What each worker's waiting has cost so far.
     pub fn stats(&self) -> Vec<relay::Snapshot> {
-        self.stats.iter().map(|stats| stats.snapshot()).collect()
+        self.stats.iter().map(|(_, stats)| stats.snapshot()).collect()
+    }
+
+    /// Each worker's CPU and counters, for looking at them while another thread [waits](Self::wait).
+    pub fn workers(&self) -> Vec<(u32, Arc<relay::Stats>)> {
+        self.stats.clone()
     }
 
     /// Serves until the mount has ended, then makes everything durable.
