@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! The one place where errors become errno.
 
+use crate::engine::Refusal;
 use crate::fs::Error;
 
 /// The errno of a file system's error, as the FUSE protocol wants it: positive.
@@ -23,5 +24,17 @@ pub fn errno(error: Error) -> i32 {
         Error::NoData => libc::ENXIO,
         Error::Unsupported => libc::EOPNOTSUPP,
         Error::Io => libc::EIO,
+    }
+}
+
+/// The errno of a request that was refused, positive.
+pub fn refusal(refusal: Refusal) -> i32 {
+    match refusal {
+        Refusal::Fs(error) => errno(error),
+        Refusal::Malformed => libc::EINVAL,
+        Refusal::BadHandle => libc::EBADF,
+        Refusal::TooManyHandles => libc::EMFILE,
+        Refusal::NoSuchOperation => libc::ENOSYS,
+        Refusal::Version => libc::EPROTO,
     }
 }

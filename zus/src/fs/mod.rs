@@ -4,6 +4,7 @@
 //! Methods are synchronous, take `&self`, and return results; a file system contains no unsafe code
 //! and knows neither errno nor the wire. It may be called from any number of threads at once.
 
+pub mod nullfs;
 pub mod pmemfs;
 mod types;
 
@@ -31,6 +32,13 @@ pub trait FileSystem: Send + Sync {
 
     /// The inode called `name` in the directory `parent`.
     fn lookup(&self, parent: Ino, name: Name<'_>) -> Result<Entry>;
+
+    /// The inode numbered `ino`, with one reference taken, as [`lookup`](Self::lookup) would return it: for
+    /// file handles that outlive everybody's memory of their names. [`Error::Stale`] if there is none.
+    fn by_number(&self, ino: Ino) -> Result<Entry> {
+        let _ = ino;
+        Err(Error::Unsupported)
+    }
 
     /// Gives `count` references to `ino` back. Unknown inodes and too many references are ignored.
     fn forget(&self, ino: Ino, count: u64);
