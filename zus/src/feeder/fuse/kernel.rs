@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, OFlags};
+use rustix::fs::{AtFlags, CWD, OFlags, StatxFlags, statx};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, fsconfig_create, fsconfig_set_flag,
@@ -116,7 +116,7 @@ impl Detached {
     /// What will unmount it.
     pub(super) fn stopper(&self, point: PathBuf) -> Result<Stopper, MountError> {
         match mount_id(&self.0) {
-            Ok(id) => Ok(Stopper::new(id, point)),
+            Ok(id) => Ok(Stopper::new(id, unique_id(&self.0, Path::new("")), point)),
             Err(error) => Err(MountError::Point { point, error }),
         }
     }
@@ -164,6 +164,16 @@ fn mount_id(mount: &OwnedFd) -> io::Result<u64> {
     info.lines()
         .find_map(|line| line.strip_prefix("mnt_id:")?.trim().parse().ok())
         .ok_or_else(|| io::Error::other("/proc/self/fdinfo does not say mnt_id"))
+}
+
+/// The number of the mount at `path` that no other mount ever gets, if this kernel has such numbers. Does
+/// not ask the server, which may be busy or dead.
+pub(super) fn unique_id(at: impl AsFd, path: &Path) -> Option<u64> {
+    /// `STATX_MNT_ID_UNIQUE` of `<linux/stat.h>`, Linux 6.8.
+    const UNIQUE: StatxFlags = StatxFlags::from_bits_retain(0x4000);
+    let flags = AtFlags::EMPTY_PATH | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
+    let stat = statx(at, path, flags | AtFlags::SYMLINK_NOFOLLOW, UNIQUE).ok()?;
+    (stat.stx_mask & UNIQUE.bits() != 0).then_some(stat.stx_mnt_id)
 }
 
 /// A line of /proc/self/mountinfo.

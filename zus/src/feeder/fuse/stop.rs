@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use rustix::fs::{Mode, OFlags, open, syncfs};
+use rustix::fs::{CWD, Mode, OFlags, open, syncfs};
 use rustix::io::Errno;
 use rustix::mount::{UnmountFlags, unmount};
 
 use super::UnmountError;
-use super::kernel::mounts;
+use super::kernel::{Mounted, mounts, unique_id};
 
 /// How to unmount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,16 +28,26 @@ pub enum How {
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Ends a mount from any thread. Does nothing if it has ended: it knows its own from another that was
-/// mounted in its place.
+/// mounted in its place, or elsewhere under its number, which the kernel gives to the next mount at once.
 #[derive(Clone, Debug)]
 pub struct Stopper {
     id: u64,
+    /// A number that no other mount gets as long as this kernel runs. None before Linux 6.8.
+    unique_id: Option<u64>,
     point: PathBuf,
 }
 
 impl Stopper {
-    pub(super) fn new(id: u64, point: PathBuf) -> Self {
-        Self { id, point }
+    pub(super) fn new(id: u64, unique_id: Option<u64>, point: PathBuf) -> Self {
+        Self { id, unique_id, point }
+    }
+
+    /// Whether `mount`, which has its number, is the one.
+    fn is_mine(&self, mount: &Mounted) -> bool {
+        match (self.unique_id, unique_id(CWD, &mount.point)) {
+            (Some(mine), Some(its)) => mine == its,
+            _ => mount.point == self.point,
+        }
     }
 
     /// Where it was mounted.
@@ -57,7 +67,8 @@ impl Stopper {
         };
         let all = mounts().map_err(failed)?;
         // It may have been moved; if it is nowhere, somebody else has unmounted it.
-        let Some(mine) = all.into_iter().find(|mount| mount.id == self.id) else {
+        let mine = all.into_iter().find(|mount| mount.id == self.id);
+        let Some(mine) = mine.filter(|mount| self.is_mine(mount)) else {
             return Ok(());
         };
         let flags = match how {
