@@ -1,47 +1,60 @@
 // SPDX-License-Identifier: MIT
-//! `zus check`: looks whether an image is sound.
+//! `zus check`: looks whether an image is in order.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context, Error, Result, bail};
-use zus::fs::pmemfs;
-use zus::store::{Access, Image, Store};
+use zus::fs::pmemfs::{Pmemfs, check};
+use zus::store::{Access, Image};
 
 use super::image;
 
-/// Look whether an image that is not mounted is sound; nothing in it is changed.
+/// Look whether all in an image fits together; changes nothing.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   zus check disk.img
+  zus check disk.img && cp disk.img backup.img
 
-Exit status: 0 if everything fits together; 1 if not, with a line for each thing that does not, or if the
-image cannot be read. What a server that was killed left half done is finished by the next mount; until
-then it counts as not sound.")]
+Exit status 0: all fits together. 1: something does not, a line each on standard output; or the image cannot
+be read, or is mounted. What a killed server had begun and the next mount finishes is no damage.")]
 pub struct Check {
-    /// The image.
+    /// The image, which must not be mounted.
     image: PathBuf,
+    /// Say only what is wrong.
+    #[arg(long, short)]
+    quiet: bool,
 }
 
 impl Check {
     pub fn run(&self) -> Result<()> {
-        let path = self.image.canonicalize().with_context(|| self.image.display().to_string())?;
-        let store = Image::open(&path, Access::Snapshot).map_err(|error| image::explain(&path, Error::new(error)))?;
-        let report = pmemfs::check(&store);
-        for problem in &report.problems {
-            eprintln!("{problem}");
-        }
         let shown = self.image.display();
+        let path = self.image.canonicalize().with_context(|| shown.to_string())?;
+        let explain = |error: Error| image::explain(&path, error);
+        let image = Image::open(&self.image, Access::Snapshot).map_err(|error| explain(error.into()))?;
+        let image = Arc::new(image);
+        // Done in the snapshot only: what the last mount committed is replayed.
+        drop(Pmemfs::mount(Box::new(image.clone()), &self.image, true)?);
+        let report = check(&*image);
         if !report.is_sound() {
-            bail!("{shown}: {} things do not fit together", report.count);
+            report
+                .problems
+                .iter()
+                .for_each(|problem| println!("{}", super::one_line(problem)));
+            bail!("{shown}: damaged (problems: {})", report.count);
         }
-        let end = if report.clean { "unmounted in order" } else { "not unmounted in order" };
-        println!(
-            "{shown}: sound; {} inodes ({} directories), {} of {} blocks in use; {end}",
-            report.inodes,
-            report.directories,
-            report.blocks,
-            store.len() / 4096,
-        );
+        if !self.quiet {
+            let files = report.inodes - report.directories;
+            let state = if report.clean {
+                ""
+            } else {
+                "; its last server did not end in order"
+            };
+            println!(
+                "{shown}: sound: {files} files, {} directories{state}",
+                report.directories
+            );
+        }
         Ok(())
     }
 }

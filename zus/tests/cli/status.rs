@@ -3,6 +3,8 @@
 
 use std::fs;
 
+use rustix::process::{Signal, kill_process};
+
 use crate::scene::{Scene, needs};
 
 #[test]
@@ -23,6 +25,8 @@ fn status_tells_how_a_mount_is() {
     for n in 0..20 {
         fs::write(scene.path(&format!("mnt/{n}")), "x").unwrap();
     }
+    fs::create_dir_all(scene.path("mnt/full/dir")).unwrap();
+    fs::remove_dir(scene.path("mnt/full")).unwrap_err();
     let status = &scene.status()[0];
     assert_eq!(status["dir"], scene.mnt().to_str().unwrap());
     assert_eq!(status["image"], scene.path("img").to_str().unwrap());
@@ -37,10 +41,7 @@ fn status_tells_how_a_mount_is() {
         status["operations"]["WRITE"]["requests"].as_u64().unwrap() >= 20,
         "{status}"
     );
-    assert!(
-        status["operations"]["LOOKUP"]["errors"].as_u64().unwrap() >= 20,
-        "{status}"
-    );
+    assert_eq!(status["operations"]["RMDIR"]["errors"], 1, "{status}");
     let workers = status["workers"].as_array().unwrap();
     assert!(!workers.is_empty());
     let handoffs: u64 = workers
@@ -56,6 +57,17 @@ fn status_tells_how_a_mount_is() {
     );
     let out = scene.zus(&["status", "mnt"]).ok().out;
     assert!(out.contains("WRITE") && out.contains("HANDOFFS"), "{out}");
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_silent() {
+    needs!(can_mount);
+    let scene = Scene::mounted();
+    let pid = scene.server();
+    kill_process(pid, Signal::STOP).unwrap();
+    assert_eq!(scene.status()[0]["state"], "silent");
+    kill_process(pid, Signal::CONT).unwrap();
+    assert_eq!(scene.status()[0]["state"], "live");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, OFlags};
+use rustix::fs::{AtFlags, CWD, OFlags, StatxFlags, statx};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, fsconfig_create, fsconfig_set_flag,
@@ -15,7 +15,8 @@ use rustix::mount::{
 };
 
 use super::clone::open_device;
-use super::{FuseOptions, MountError, Stopper};
+use super::{FuseOptions, MountError};
+use crate::mountinfo::{self, Mounted};
 
 /// The absolute path of a mount point, if it is one on which something can be mounted.
 pub(super) fn check_point(point: &Path) -> Result<PathBuf, MountError> {
@@ -35,13 +36,13 @@ pub(super) fn check_point(point: &Path) -> Result<PathBuf, MountError> {
     if !metadata.is_dir() {
         return Err(MountError::NotDirectory(path));
     }
-    let mounts = mounts().map_err(|error| MountError::Point {
-        point: path.clone(),
-        error,
-    })?;
-    match mounts.into_iter().rev().find(|mount| mount.point == path) {
-        Some(Mounted { what, .. }) => Err(MountError::Busy { point: path, what }),
-        None => Ok(path),
+    match mountinfo::at(&path) {
+        Ok(Some(Mounted { kind, source, .. })) => {
+            let what = format!("{kind} on {}", source.to_string_lossy());
+            Err(MountError::Busy { point: path, what })
+        }
+        Ok(None) => Ok(path),
+        Err(error) => Err(MountError::Point { point: path, error }),
     }
 }
 
@@ -113,12 +114,12 @@ impl Kernel {
 pub(super) struct Detached(OwnedFd);
 
 impl Detached {
-    /// What will unmount it.
-    pub(super) fn stopper(&self, point: PathBuf) -> Result<Stopper, MountError> {
-        match mount_id(&self.0) {
-            Ok(id) => Ok(Stopper::new(id, point)),
-            Err(error) => Err(MountError::Point { point, error }),
-        }
+    /// How it will be known again.
+    pub(super) fn identity(&self, point: &Path) -> Result<Identity, MountError> {
+        identity(&self.0).map_err(|error| MountError::Point {
+            point: point.into(),
+            error,
+        })
     }
 
     /// Shows it to the world.
@@ -158,85 +159,39 @@ fn complaint(context: &OwnedFd) -> String {
     }
 }
 
-/// The number of the mount that a descriptor is on.
-fn mount_id(mount: &OwnedFd) -> io::Result<u64> {
-    let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", mount.as_raw_fd()))?;
-    info.lines()
-        .find_map(|line| line.strip_prefix("mnt_id:")?.trim().parse().ok())
-        .ok_or_else(|| io::Error::other("/proc/self/fdinfo does not say mnt_id"))
-}
-
-/// A line of /proc/self/mountinfo.
-pub(super) struct Mounted {
+/// What tells a mount from all others that there are at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
     /// Its number.
     pub(super) id: u64,
     /// The minor device number of its file system: the number of a FUSE connection.
     pub(super) minor: u32,
-    /// Where.
-    pub(super) point: PathBuf,
-    /// Type and source.
-    what: String,
 }
 
-/// All mounts that this process sees, the latest last.
-pub(super) fn mounts() -> io::Result<Vec<Mounted>> {
-    let table = fs::read("/proc/self/mountinfo")?;
-    let lines = table.split(|&byte| byte == b'\n');
-    Ok(lines.filter_map(Mounted::parse).collect())
+/// Without asking the file system, which does not answer yet.
+fn identity(mount: &OwnedFd) -> io::Result<Identity> {
+    let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", mount.as_raw_fd()))?;
+    let id = info
+        .lines()
+        .find_map(|line| line.strip_prefix("mnt_id:")?.trim().parse().ok())
+        .ok_or_else(|| io::Error::other("/proc/self/fdinfo does not say mnt_id"))?;
+    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+    let minor = statx(mount, "", flags, StatxFlags::empty())?.stx_dev_minor;
+    Ok(Identity { id, minor })
 }
 
-impl Mounted {
-    /// "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw": see proc_pid_mountinfo(5).
-    fn parse(line: &[u8]) -> Option<Self> {
-        use std::os::unix::ffi::OsStringExt;
-        let mut fields = line.split(|&byte| byte == b' ');
-        let text = |field: Option<&[u8]>| Some(String::from_utf8_lossy(field?).into_owned());
-        let id = text(fields.next())?.parse().ok()?;
-        let device = text(fields.nth(1))?;
-        let point = unescape(fields.nth(1)?);
-        let mut fields = fields.skip_while(|field| field != b"-").skip(1);
-        let kind = text(fields.next())?;
-        let source = String::from_utf8_lossy(&unescape(fields.next()?)).into_owned();
-        Some(Self {
-            id,
-            minor: device.split_once(':')?.1.parse().ok()?,
-            point: std::ffi::OsString::from_vec(point).into(),
-            what: format!("{kind} on {source}"),
-        })
+impl From<&Mounted> for Identity {
+    fn from(mounted: &Mounted) -> Self {
+        Self {
+            id: mounted.id,
+            minor: mounted.minor,
+        }
     }
-}
-
-/// Spaces and the like stand as `\040`.
-fn unescape(field: &[u8]) -> Vec<u8> {
-    let mut plain = Vec::with_capacity(field.len());
-    let mut rest = field;
-    while let Some((&byte, tail)) = rest.split_first() {
-        let octal = (byte == b'\\')
-            .then(|| tail.get(..3))
-            .flatten()
-            .and_then(|digits| std::str::from_utf8(digits).ok())
-            .and_then(|digits| u8::from_str_radix(digits, 8).ok());
-        plain.push(octal.unwrap_or(byte));
-        rest = if octal.is_some() { &tail[3..] } else { tail };
-    }
-    plain
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_line_of_mountinfo_is_understood() {
-        let line = br"36 35 0:98 / /mnt/a\040b\134c rw,noatime master:1 - fuse.nullfs some\040image rw";
-        let mount = Mounted::parse(line).unwrap();
-        assert_eq!(
-            (mount.id, mount.minor, mount.point.to_str(), mount.what.as_str()),
-            (36, 98, Some(r"/mnt/a b\c"), "fuse.nullfs on some image")
-        );
-        assert!(Mounted::parse(b"").is_none());
-        assert!(Mounted::parse(b"36 35 0:98 / /mnt").is_none());
-    }
 
     #[test]
     fn what_cannot_be_a_mount_point_is_named() {
