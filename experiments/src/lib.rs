@@ -4,9 +4,12 @@
 #![deny(unsafe_code)]
 
 pub mod bench;
+pub mod cli;
 pub mod experiment;
 pub mod fs4k;
 pub mod handoff;
 pub mod interrupt;
 pub mod progress;
+pub mod recommend;
+pub mod report;
 pub mod table;

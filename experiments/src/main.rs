@@ -1,19 +1,23 @@
-//! x
-fn main() -> anyhow::Result<()> {
-    experiments::interrupt::watch()?;
-    let setting = experiments::experiment::Setting {
-        effort: experiments::bench::Effort::quick(),
-        image_dir: None,
-        zus: None,
-        progress: experiments::progress::Progress::new("handoff", false),
-    };
-    let o = experiments::experiment::Experiment::by_name("handoff")?.run(&setting)?;
-    print!("{}", experiments::table::render(&o.results));
-    std::fs::write("/tmp/perfx/h.json", o.results.to_json())?;
-    perf::histogram::write_log(
-        &mut std::fs::File::create("/tmp/perfx/h.hlog")?,
-        o.began,
-        &o.intervals,
-    )?;
-    Ok(())
+// SPDX-License-Identifier: MIT
+//! The command `experiments`: see the library of the same name.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use experiments::cli::Cli;
+use experiments::interrupt::{self, Interrupted};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match interrupt::watch().and_then(|()| cli.run()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<Interrupted>() => {
+            eprintln!("experiments: interrupted");
+            interrupt::EXIT_STATUS.into()
+        }
+        Err(error) => {
+            eprintln!("experiments: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }

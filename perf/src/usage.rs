@@ -53,19 +53,28 @@ impl Task {
         }
     }
 
-    /// What it has used since it began. Switches of threads that have ended are not in it.
+    /// What it has used since it began.
     pub fn usage(self) -> Usage {
-        let mut usage = match self {
+        Usage {
+            cpu_ns: self.cpu_ns(),
+            ..self.switches()
+        }
+    }
+
+    /// Its switches alone; those of threads that have ended are not in it. Reads files of /proc: takes
+    /// long enough for a waiting peer to go to sleep.
+    pub fn switches(self) -> Usage {
+        match self {
             Self::Thread(tid) => switches(&format!("/proc/self/task/{tid}/status")),
-            Self::Process(pid) => self
-                .threads()
-                .iter()
-                .map(|tid| switches(&format!("/proc/{pid}/task/{tid}/status")))
-                .reduce(Add::add)
-                .unwrap_or_default(),
-        };
-        usage.cpu_ns = self.cpu_ns();
-        usage
+            Self::Process(pid) => {
+                let of = |tid| switches(&format!("/proc/{pid}/task/{tid}/status"));
+                let sum = |a: Usage, b: Usage| Usage {
+                    cpu_ns: None,
+                    ..a + b
+                };
+                self.threads().into_iter().map(of).reduce(sum).unwrap_or_default()
+            }
+        }
     }
 
     /// CPU time from the task's own clock, which is exact while it runs; the accounts in /proc are

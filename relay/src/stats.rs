@@ -14,6 +14,8 @@ pub struct Stats {
     parks: AtomicU64,
     wakes: AtomicU64,
     timeouts: AtomicU64,
+    /// Waits that are still barred from yielding: what the strategy `yield` remembers.
+    barred: AtomicU64,
 }
 
 /// What the counters showed when they were read.
@@ -41,8 +43,20 @@ impl Stats {
     pub(crate) fn polls(&self, count: u64) {
         add(&self.polls, count);
     }
-    pub(crate) fn yielded(&self) {
+    /// Counts a yield, and bars the next `waits` from it.
+    pub(crate) fn yielded(&self, waits: u64) {
         add(&self.yields, 1);
+        if waits > 0 {
+            self.barred.store(waits, Relaxed);
+        }
+    }
+    /// Whether this wait may not yield; asked once a wait.
+    pub(crate) fn is_barred(&self) -> bool {
+        let left = self.barred.load(Relaxed);
+        if left > 0 {
+            self.barred.store(left - 1, Relaxed);
+        }
+        left > 0
     }
     /// Counts one blocking call.
     pub fn park(&self) {
@@ -72,4 +86,21 @@ impl Stats {
 #[inline]
 fn add(counter: &AtomicU64, count: u64) {
     counter.store(counter.load(Relaxed).wrapping_add(count), Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_is_for_as_many_waits_as_it_says() {
+        let stats = Stats::default();
+        let barred = || (0..).take_while(|_| stats.is_barred()).count() as u64;
+        assert_eq!(barred(), 0);
+        stats.yielded(16);
+        assert_eq!(barred(), 16);
+        stats.yielded(0);
+        assert_eq!(barred(), 0);
+        assert_eq!(stats.snapshot().yields, 2);
+    }
 }

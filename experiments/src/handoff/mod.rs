@@ -16,7 +16,7 @@ use perf::clock::Clock;
 use perf::cpu::{Placement, Seats, seats};
 use perf::exchange::{self, Answerer, Caller, Plan};
 use perf::hog::Hog;
-use perf::pairs::{Futex, Nothing, Spin, Yield, pair};
+use perf::pairs::{Futex, Spin, Yield, nothing, pair};
 use perf::result::Row;
 use perf::sample::Sample;
 
@@ -200,7 +200,10 @@ impl Spec {
             }
             Way::BareSpin => run(clock, plan, pair::<Spin>(), &|| Some(0)),
             Way::BareYield => run(clock, plan, pair::<Yield>(), &|| Some(0)),
-            Way::Empty => run(clock, plan, (Nothing, Nothing), &|| Some(0)),
+            Way::Empty => run(clock, plan, nothing(), &|| Some(0)),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

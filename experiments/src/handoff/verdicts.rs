@@ -58,7 +58,7 @@ fn counts(results: &Results) -> Vec<Target> {
             switches,
             0.0005,
         );
-        targets.push(target.noted("none, but for the one that reading the counters costs in each round"));
+        targets.push(target.noted("none, to three digits"));
     }
     for (side, figure) in [
         (

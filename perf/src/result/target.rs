@@ -40,6 +40,14 @@ impl Target {
         self
     }
 
+    /// What was measured (a dash for nothing) and the most that it may be, as text. Targets of a
+    /// thousandth are told with more digits than ratios.
+    pub fn figures(&self) -> (String, String) {
+        let places = if self.target < 0.01 { 5 } else { 3 };
+        let text = |figure: f64| format!("{figure:.places$}");
+        (self.measured.map_or("-".to_owned(), text), text(self.target))
+    }
+
     /// One line for a person.
     pub fn line(&self) -> String {
         let verdict = match self.met {
@@ -47,12 +55,10 @@ impl Target {
             Some(false) => "missed",
             None => "not measured",
         };
-        let measured = self
-            .measured
-            .map_or("-".to_owned(), |figure| format!("{figure:.3}"));
+        let (measured, target) = self.figures();
         let mut line = format!(
-            "{:4} {verdict}: {}: {measured}, target at most {:.3}",
-            self.id, self.what, self.target
+            "{:4} {verdict}: {}: {measured}, target at most {target}",
+            self.id, self.what
         );
         if let Some(note) = &self.note {
             line += &format!(" ({note})");

@@ -35,8 +35,15 @@ fn sum(smaps: impl BufRead, image: Option<u64>) -> io::Result<Resident> {
         let mut fields = line.split_ascii_whitespace();
         match fields.next() {
             Some("Rss:") => {
-                let kib = fields.next().and_then(|kib| kib.parse::<u64>().ok()).unwrap_or_default();
-                *(if of_image { &mut resident.image } else { &mut resident.own }) += kib << 10;
+                let kib = fields
+                    .next()
+                    .and_then(|kib| kib.parse::<u64>().ok())
+                    .unwrap_or_default();
+                *(if of_image {
+                    &mut resident.image
+                } else {
+                    &mut resident.own
+                }) += kib << 10;
             }
             Some(range) if !range.ends_with(':') => {
                 let inode = fields.nth(3).and_then(|inode| inode.parse().ok());
@@ -58,9 +65,21 @@ mod tests {
                      7f00-7f10 rw-s 00000000 fd:03 77 /images/a b: c\nRss: 8 kB\nVmFlags: rd wr\n\
                      7f10-7f20 rw-p 00000000 00:00 0\nRss: 4 kB\n";
         let apart = sum(smaps.as_bytes(), Some(77)).unwrap();
-        assert_eq!(apart, Resident { own: 464 << 10, image: 8 << 10 });
+        assert_eq!(
+            apart,
+            Resident {
+                own: 464 << 10,
+                image: 8 << 10
+            }
+        );
         let all = sum(smaps.as_bytes(), None).unwrap();
-        assert_eq!(all, Resident { own: 472 << 10, image: 0 });
+        assert_eq!(
+            all,
+            Resident {
+                own: 472 << 10,
+                image: 0
+            }
+        );
     }
 
     #[test]

@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: MIT
 //! The `zus` command: one file for each of its commands, and what they share.
 
+mod attend;
 mod background;
+mod feeding;
+mod image;
+mod live;
 mod log;
+mod memory;
 mod mkfs;
 mod mount;
-mod mountinfo;
 mod options;
+mod point;
 mod remount;
 mod serve;
+mod signals;
 mod size;
 mod status;
 mod umount;

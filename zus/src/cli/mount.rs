@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::error::ErrorKind;
+use zus::mountinfo;
 use zus_protocol::registry;
 
-use super::background::{self, Announce, ToCommand, ToPerson};
-use super::mountinfo;
+use super::background::{self, ToCommand, ToPerson};
 use super::options::{self, Options};
+use super::point;
 use super::serve::{self, Plan};
 use crate::control;
 
@@ -22,16 +23,7 @@ pub const FILE_SYSTEMS: [&str; 2] = ["pmemfs", "nullfs"];
 #[derive(clap::Args)]
 #[command(
     override_usage = "zus mount [OPTIONS] IMAGE DIR\n       zus mount -o remount,OPTIONS DIR",
-    after_help = "Examples:
-  zus mount disk.img /mnt
-  zus mount disk.img /mnt -o relay=hybrid,noatime
-  zus mount disk.img /mnt -o ro --foreground     until Ctrl-C, log to the terminal
-  zus mount --fs nullfs none /mnt                keeps nothing: for measurements
-  zus mount -o remount,relay=park /mnt
-
-SIGTERM ends a server in order: it unmounts, finishes and closes the image.
-ZUS_LOG=debug says more in the log. --help lists the options behind -o.",
-    after_long_help = options::help()
+    after_help = help()
 )]
 pub struct Mount {
     /// The image; `none` for a file system that has none.
@@ -56,6 +48,20 @@ pub struct Mount {
     /// This process is the server that the command started.
     #[arg(long, hide = true)]
     server: bool,
+}
+
+/// What stands at the end of `--help`.
+fn help() -> String {
+    const EXAMPLES: &str = "Examples:
+  zus mount disk.img /mnt
+  zus mount disk.img /mnt -o relay=hybrid,noatime
+  zus mount disk.img /mnt -o ro --foreground     until Ctrl-C, log to the terminal
+  zus mount --fs nullfs none /mnt                keeps nothing: for measurements
+  zus mount -o remount,relay=park /mnt
+
+SIGTERM ends a server in order: it unmounts, finishes and closes the image.
+ZUS_LOG=debug says more in the log.\n\n";
+    EXAMPLES.to_owned() + &options::help()
 }
 
 impl Mount {
@@ -86,7 +92,7 @@ impl Mount {
         }
         if self.foreground {
             super::log::start();
-            return serve::run(plan, true, &mut ToPerson);
+            return serve::run(&plan, true, &mut ToPerson);
         }
         let log = match &self.log {
             Some(log) => std::path::absolute(log).with_context(|| format!("log {}", log.display()))?,
@@ -98,7 +104,7 @@ impl Mount {
     /// In the background.
     fn serve(&self, plan: Plan, command: &mut ToCommand) -> Result<()> {
         super::log::start();
-        let result = serve::run(plan, false, command);
+        let result = serve::run(&plan, false, command);
         if let Err(error) = &result {
             command.failed(error);
         }
@@ -144,16 +150,13 @@ impl Mount {
 /// The mount point `dir`, absolute and without symbolic links, if something can be mounted there.
 fn usable(dir: &Path) -> Result<PathBuf> {
     let shown = dir.display();
-    let path = match mountinfo::resolve(dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => bail!("{shown}: no such directory"),
-        result => result.with_context(|| shown.to_string())?,
-    };
+    let path = point::find(dir)?;
     let served = registry::find(&path).filter(|entry| entry.alive());
     if let Some(mounted) = mountinfo::at(&path).context("/proc/self/mountinfo")? {
         if !mounted.is_zufs() {
             bail!("{shown}: busy: {} is mounted there", mounted.kind);
         }
-        if served.is_none() && mountinfo::is_dead(&path) {
+        if served.is_none() && point::is_dead(&path) {
             bail!(
                 "{shown}: busy: the server of what is mounted there has died; zus umount {shown} cleans up"
             );

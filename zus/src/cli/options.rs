@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Result, anyhow, bail};
 use relay::Strategy;
 use rustix::mount::MountFlags;
+use zus::feeder::shm::Placement;
 
 /// Mount options, as one or several `-o` gave them; of several that contradict each other the last counts.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,10 +21,12 @@ pub struct Options {
     pub window: Option<Duration>,
     /// What brings the operations.
     pub feeder: Option<Feeder>,
-    /// Threads that answer them; one for each CPU unless given.
+    /// Threads that answer them, for each CPU.
     pub workers: Option<usize>,
-    /// The CPUs that they are bound to.
-    pub cpus: Option<Vec<usize>>,
+    /// The CPUs on which they are.
+    pub cpus: Option<Vec<u32>>,
+    /// Which of them answers whom, over shared memory.
+    pub placement: Option<Placement>,
     /// The kernel's own options.
     pub flags: Flags,
 }
@@ -93,31 +96,38 @@ impl FromStr for Feeder {
 }
 
 /// The options with a value, as help and errors show them.
-const VALUED: [(&str, &str, &str); 5] = [
+const VALUED: [(&str, &str, &str); 6] = [
     ("relay", "STRATEGY", "how both sides wait for each other"),
     (
         "spin_us",
         "N",
-        "longest spin in microseconds, before sleeping; calibrated unless given",
+        "longest spin in microseconds; unless given, what sleeping costs, as measured here",
     ),
     (
         "feeder",
         "NAME",
-        "what brings operations: fuse (a mount for every program), shm (clients of libzus only), auto",
+        "fuse: a mount for every program; shm: for clients of libzus; auto: what works",
     ),
     (
         "workers",
         "N",
-        "threads that answer; one for each CPU unless given",
+        "fuse: threads that answer, on each CPU; unless given 2",
     ),
-    ("cpus", "A:B:C", "the CPUs that they are bound to"),
+    (
+        "cpus",
+        "A:B:C",
+        "fuse: the CPUs on which they are; unless given all",
+    ),
+    (
+        "placement",
+        "WHERE",
+        "shm: whom a CPU's thread answers: same, cross, pool:CPU+CPU",
+    ),
 ];
 
 /// The kernel's options, with what each switches on and off.
-const FLAGS: [(&str, Flags); 24] = {
+const FLAGS: [(&str, Flags); 23] = {
     const NONE: MountFlags = MountFlags::empty();
-    const STRICT: MountFlags = MountFlags::STRICTATIME;
-    const ATIME: MountFlags = MountFlags::NOATIME.union(MountFlags::RELATIME).union(STRICT);
     const fn on(flag: MountFlags) -> Flags {
         Flags::new(flag, NONE)
     }
@@ -134,26 +144,20 @@ const FLAGS: [(&str, Flags); 24] = {
         ("dev", off(MountFlags::NODEV)),
         ("noexec", on(MountFlags::NOEXEC)),
         ("exec", off(MountFlags::NOEXEC)),
-        (
-            "noatime",
-            Flags::new(MountFlags::NOATIME, ATIME.difference(MountFlags::NOATIME)),
-        ),
-        ("atime", off(MountFlags::NOATIME)),
-        (
-            "relatime",
-            Flags::new(MountFlags::RELATIME, ATIME.difference(MountFlags::RELATIME)),
-        ),
-        ("norelatime", off(MountFlags::RELATIME)),
-        ("strictatime", Flags::new(STRICT, ATIME.difference(STRICT))),
-        ("nostrictatime", off(STRICT)),
-        ("nodiratime", on(MountFlags::NODIRATIME)),
-        ("diratime", off(MountFlags::NODIRATIME)),
-        ("lazytime", on(MountFlags::LAZYTIME)),
-        ("nolazytime", off(MountFlags::LAZYTIME)),
         ("sync", on(MountFlags::SYNCHRONOUS)),
         ("async", off(MountFlags::SYNCHRONOUS)),
-        ("dirsync", on(MountFlags::DIRSYNC)),
-        // Always so: the server checks nothing by itself, and the kernel checks everything.
+        ("noatime", on(MountFlags::NOATIME)),
+        ("atime", off(MountFlags::NOATIME)),
+        // When the kernel records a time of reading, and when it writes it down: it records none here.
+        ("relatime", off(MountFlags::NOATIME)),
+        ("norelatime", on(NONE)),
+        ("strictatime", off(MountFlags::NOATIME)),
+        ("nostrictatime", on(NONE)),
+        ("diratime", on(NONE)),
+        ("nodiratime", on(NONE)),
+        ("lazytime", on(NONE)),
+        ("nolazytime", on(NONE)),
+        // Always so: the kernel checks every user against the permissions.
         ("allow_other", on(NONE)),
         ("default_permissions", on(NONE)),
     ]
@@ -208,14 +212,22 @@ impl Options {
                 let spin = number(name, value, 0..=1_000_000)?;
                 self.window = Some(Duration::from_micros(spin as u64));
             }
-            "workers" => self.workers = Some(number(name, value, 1..=4096)?),
+            "workers" => self.workers = Some(number(name, value, 1..=64)?),
+            "placement" => self.placement = Some(value.parse()?),
             "cpus" => {
-                let cpus = value.split(':').map(|cpu| number(name, cpu, 0..=65_535));
+                let cpus = value
+                    .split(':')
+                    .map(|cpu| Ok(number(name, cpu, 0..=65_535)? as u32));
                 self.cpus = Some(cpus.collect::<Result<_>>()?);
             }
             _ => bail!("unknown option {option:?}; there are: {}", names()),
         }
         Ok(())
+    }
+
+    /// Whether nothing is to be changed through the mount.
+    pub fn read_only(&self) -> bool {
+        self.flags.apply(MountFlags::empty()).contains(MountFlags::RDONLY)
     }
 
     /// What stands here that a living mount cannot change.
@@ -224,6 +236,7 @@ impl Options {
             ("feeder", self.feeder.is_some()),
             ("workers", self.workers.is_some()),
             ("cpus", self.cpus.is_some()),
+            ("placement", self.placement.is_some()),
         ];
         given.into_iter().find(|(_, given)| *given).map(|(name, _)| name)
     }
@@ -255,25 +268,34 @@ fn names() -> String {
         .join(", ")
 }
 
+/// What a strategy is for.
+fn purpose(strategy: Strategy) -> &'static str {
+    match strategy {
+        Strategy::Waitqueue => "always sleeps, always wakes: the baseline",
+        Strategy::Park => "sleeps at once; wakes only who sleeps: few CPUs, rare operations",
+        Strategy::Yield => "gives way once, then sleeps: application and server on one CPU",
+        Strategy::Spin => "never sleeps: burns a CPU that the server has for itself",
+        Strategy::Hybrid => "spins while that can pay, then sleeps: the general case, and the default",
+    }
+}
+
 /// All options, for `--help`.
 pub fn help() -> String {
     let mut text = String::from("Options behind -o, with commas between:\n");
     for (name, value, help) in VALUED {
         text += &format!("  {:<16} {help}\n", format!("{name}={value}"));
     }
-    let strategies = Strategy::ALL
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(", ");
-    let flags = FLAGS.iter().map(|(name, _)| *name).collect::<Vec<_>>();
-    let (first, rest) = flags.split_at(13);
-    text += &format!(
-        "  {:<16} change a mount that is there; relay, spin_us and the next ones can change\n",
-        "remount"
-    );
-    text += &format!("  {}\n  {}\n", first.join(", "), rest.join(", "));
-    text += &format!("Relay strategies: {strategies}");
+    text += "  remount          change a mount that is there: relay, spin_us and the next ones\n";
+    for names in FLAGS.chunks(8) {
+        text += &format!(
+            "  {}\n",
+            names.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+        );
+    }
+    text += "\nRelay strategies:\n";
+    for strategy in Strategy::ALL {
+        text += &format!("  {strategy:<16} {}\n", purpose(strategy));
+    }
     text
 }
 
@@ -338,6 +360,7 @@ mod tests {
             text.contains("teleport") && text.contains("hybrid") && text.contains("park"),
             "{text}"
         );
+        assert!(error("placement=moon").contains("moon"));
         let text = error("feeder=pigeon");
         assert!(
             text.contains("pigeon") && text.contains("auto, fuse, shm"),

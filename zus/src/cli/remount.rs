@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: MIT
 //! `zus remount`: changes a mount that is there.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use zus_protocol::registry;
 
-use super::mountinfo;
 use super::options::{self, Options};
+use super::point;
 use crate::control::{self, Reply, Request};
 
 /// How long a server may take. A change to `ro` writes out what is not written yet.
@@ -17,16 +16,22 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Change the relay or other options of a mount that is there.
 #[derive(clap::Args)]
-#[command(after_long_help = options::help(), after_help = "Examples:
-  zus remount /mnt/data -o relay=park
-  zus remount /mnt/data -o relay=hybrid,spin_us=20
-  zus remount /mnt/data -o ro")]
+#[command(after_help = help())]
 pub struct Remount {
     /// The mount point.
     dir: PathBuf,
     /// What to change, with commas between; --help lists all.
     #[arg(short, value_name = "OPTIONS", required = true)]
     options: Vec<String>,
+}
+
+/// What stands at the end of `--help`.
+fn help() -> String {
+    const EXAMPLES: &str = "Examples:
+  zus remount /mnt/data -o relay=park
+  zus remount /mnt/data -o relay=hybrid,spin_us=20
+  zus remount /mnt/data -o ro\n\n";
+    EXAMPLES.to_owned() + &options::help()
 }
 
 impl Remount {
@@ -45,10 +50,7 @@ pub fn remount(dir: &Path, lists: &[String]) -> Result<()> {
     if let Some(name) = options.fixed() {
         bail!("option {name} cannot change while mounted");
     }
-    let dir = match mountinfo::resolve(dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => bail!("{shown}: no such directory"),
-        result => result.with_context(|| shown.to_string())?,
-    };
+    let dir = point::find(dir)?;
     let Some(entry) = registry::find(&dir) else {
         bail!("{shown}: not mounted by zus")
     };

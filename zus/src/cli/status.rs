@@ -10,7 +10,7 @@ use comfy_table::Table;
 use serde::Serialize;
 use zus_protocol::registry::{self, Entry};
 
-use super::{mountinfo, size};
+use super::{point, size};
 use crate::control::{self, Reply, Request};
 
 /// How long a server may take over its answer.
@@ -101,10 +101,7 @@ impl Server {
 impl Status {
     pub fn run(&self) -> Result<()> {
         let mut entries = registry::list();
-        let dir = match &self.dir {
-            Some(dir) => Some(mountinfo::resolve(dir).with_context(|| dir.display().to_string())?),
-            None => None,
-        };
+        let dir = self.dir.as_deref().map(point::find).transpose()?;
         if let Some(dir) = &dir {
             entries.retain(|entry| entry.dir == *dir);
         }
@@ -199,7 +196,7 @@ fn detail(out: &mut impl Write, status: &control::Status) -> io::Result<()> {
     for (number, worker) in status.workers.iter().enumerate() {
         workers.add_row([
             number.to_string(),
-            worker.cpu.map_or("-".into(), |cpu| cpu.to_string()),
+            worker.cpu.to_string(),
             worker.handoffs.to_string(),
             worker.polls.to_string(),
             worker.yields.to_string(),

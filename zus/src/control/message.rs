@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use relay::Snapshot;
 use serde::{Deserialize, Serialize};
 
 /// What a server is asked to do.
@@ -61,18 +62,18 @@ pub struct Status {
 pub struct Operation {
     /// How often in all.
     pub requests: u64,
-    /// How often it was answered with an error: a lookup of a name that is not there is one.
+    /// How often it was answered with an error.
     pub errors: u64,
 }
 
-/// One worker, and how it has waited for its operations.
+/// One worker, and how it has waited for its operations; the counters are those of [`relay::Snapshot`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Worker {
-    /// The CPU that it is bound to, if it is.
-    pub cpu: Option<usize>,
+    /// The CPU that it is bound to.
+    pub cpu: u32,
     /// Operations that came to it.
     pub handoffs: u64,
-    /// Looks at a word that had not changed yet.
+    /// Looks that showed nothing.
     pub polls: u64,
     /// Times that it gave way to others without sleeping.
     pub yields: u64,
@@ -80,4 +81,29 @@ pub struct Worker {
     pub parks: u64,
     /// Times that it had to wake the other side.
     pub wakes: u64,
+    /// Waits that ended at their deadline.
+    pub timeouts: u64,
+}
+
+impl Worker {
+    /// The worker on `cpu`, whose counters show `relay`.
+    pub fn new(cpu: u32, relay: Snapshot) -> Self {
+        let Snapshot {
+            handoffs,
+            polls,
+            yields,
+            parks,
+            wakes,
+            timeouts,
+        } = relay;
+        Self {
+            cpu,
+            handoffs,
+            polls,
+            yields,
+            parks,
+            wakes,
+            timeouts,
+        }
+    }
 }

@@ -5,6 +5,7 @@
 //! and knows neither errno nor the wire. It may be called from any number of threads at once.
 
 pub mod nullfs;
+pub mod pmemfs;
 mod types;
 
 use relay::memory::Window;

@@ -107,7 +107,7 @@ impl Kind {
         let file = name.rsplit('/').next().unwrap_or(name);
         match file.rsplit_once('.').map(|(_, kind)| kind) {
             Some("rs" | "c" | "h" | "S" | "sh" | "py" | "litmus") => Kind::Source,
-            Some("toml" | "yml" | "yaml" | "service" | "rules") => Kind::Settings,
+            Some("md" | "toml" | "yml" | "yaml" | "service" | "rules") => Kind::Settings,
             _ if name == ".ci/run" || file == "Makefile" || file == "Kbuild" => Kind::Settings,
             _ => Kind::Prose,
         }
@@ -182,7 +182,7 @@ mod tests {
             1
         );
         assert_eq!(
-            count("README.md", "in `/projects/x`, but target/projects/ is fine\n"),
+            count("a.txt", "in `/projects/x`, but target/projects/ is fine\n"),
             1
         );
         for marker in MARKERS {

@@ -40,6 +40,8 @@ pub fn loom(bench: &Bench) -> Result<String> {
         "test",
         "--package",
         "relay",
+        "--test",
+        "loom",
         "--release",
         "--locked",
         "--target-dir",

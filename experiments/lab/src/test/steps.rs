@@ -110,30 +110,6 @@ pub const ALL: &[Step] = &[
         refusals::run,
     ),
     step(
-        "crash",
-        "SIGTERM and SIGKILL of the server under load",
-        &[Mounting],
-        crash::run,
-    ),
-    step(
-        "interrupt",
-        "an interrupted demo leaves nothing behind",
-        &[Mounting],
-        interrupt::run,
-    ),
-    step(
-        "strategies",
-        "each relay strategy, changed under load: some of pjdfstest, fsx",
-        &[Mounting, FSX, PJDFSTEST],
-        strategies::run,
-    ),
-    step(
-        "refusals",
-        "bad input gets one clear line, and loses nothing",
-        &[Mounting],
-        refusals::run,
-    ),
-    step(
         "full",
         "no room in the image, no room on its host",
         &[Mounting],

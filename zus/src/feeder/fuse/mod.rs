@@ -65,7 +65,7 @@ pub enum End {
 pub struct Fuse {
     mount: Arc<Mount>,
     workers: Vec<JoinHandle<End>>,
-    stats: Vec<Arc<relay::Stats>>,
+    stats: Vec<(u32, Arc<relay::Stats>)>,
     stopper: Stopper,
 }
 
@@ -86,11 +86,12 @@ impl Fuse {
         // The mount alone keeps the connection now: workers that have to be stopped before it is attached
         // see it end.
         drop(kernel);
+        let identity = detached.identity(&point)?;
         let mut fuse = Self {
             mount,
             workers: Vec::new(),
             stats: Vec::new(),
-            stopper: detached.stopper(point)?,
+            stopper: Stopper::new(identity, point, first.connection()?),
         };
         let started = fuse.start(&session, &first, cpus);
         started.and_then(|()| detached.attach(fuse.point()))?;
@@ -102,7 +103,7 @@ impl Fuse {
         let lead = Arc::new(Lead::default());
         for (index, cpu) in cpus.into_iter().enumerate() {
             let device = Device::clone_of(first, self.mount.policy().clone())?;
-            self.stats.push(device.stats_handle());
+            self.stats.push((cpu, device.stats_handle()));
             let worker = Worker::new(session.clone(), lead.clone(), device);
             self.workers.push(worker.start(index, cpu)?);
         }
@@ -126,7 +127,12 @@ impl Fuse {
 
     /// What each worker's waiting has cost so far.
     pub fn stats(&self) -> Vec<relay::Snapshot> {
-        self.stats.iter().map(|stats| stats.snapshot()).collect()
+        self.stats.iter().map(|(_, stats)| stats.snapshot()).collect()
+    }
+
+    /// Each worker's CPU and counters, for looking at them while another thread [waits](Self::wait).
+    pub fn workers(&self) -> Vec<(u32, Arc<relay::Stats>)> {
+        self.stats.clone()
     }
 
     /// Serves until the mount has ended, then makes everything durable.
@@ -144,6 +150,9 @@ impl Fuse {
             if !matches!(how, End::Unmounted) {
                 end = how;
             }
+        }
+        if self.stopper.was_cut() && matches!(end, End::Unmounted) {
+            end = End::Aborted; // the kernel says so only if it was done by the control file
         }
         if let Err(error) = self.mount.fs().sync() {
             tracing::error!(%error, "the last sync failed");

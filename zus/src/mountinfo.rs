@@ -2,12 +2,12 @@
 //! What is mounted where, as `/proc/self/mountinfo` tells: the one source that answers without asking
 //! the file system itself, which may be dead.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
-use rustix::io::Errno;
+use rustix::mount::MountFlags;
 
 /// One mount.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,16 +18,28 @@ pub struct Mounted {
     pub kind: String,
     /// What is mounted: a device, an image, a word.
     pub source: OsString,
-    /// The options of the mount, with commas between.
-    pub options: String,
+    /// The options of the mount and of its file system, with commas between.
+    options: String,
 }
 
 impl Mounted {
+    /// Its options, as far as a mount of ours has them.
+    pub fn flags(&self) -> MountFlags {
+        let flag = |option| match option {
+            "ro" => MountFlags::RDONLY,
+            "nosuid" => MountFlags::NOSUID,
+            "nodev" => MountFlags::NODEV,
+            "noexec" => MountFlags::NOEXEC,
+            "noatime" => MountFlags::NOATIME,
+            "sync" => MountFlags::SYNCHRONOUS,
+            _ => MountFlags::empty(),
+        };
+        self.options.split(',').map(flag).collect()
+    }
+
     /// Whether it is one of ours that came through /dev/fuse.
     pub fn is_zufs(&self) -> bool {
-        self.kind
-            .strip_prefix("fuse.")
-            .is_some_and(|fs| super::mount::FILE_SYSTEMS.contains(&fs))
+        matches!(&*self.kind, "fuse.pmemfs" | "fuse.nullfs")
     }
 }
 
@@ -47,11 +59,6 @@ pub fn at(dir: &Path) -> io::Result<Option<Mounted>> {
     Ok(all()?.into_iter().rfind(|mounted| mounted.dir == dir))
 }
 
-/// Whether the server behind the mount point `dir` has gone. Waits for one that has not.
-pub fn is_dead(dir: &Path) -> bool {
-    matches!(rustix::fs::statfs(dir), Err(Errno::NOTCONN | Errno::CONNABORTED))
-}
-
 fn parse(text: &[u8]) -> Vec<Mounted> {
     text.split(|&byte| byte == b'\n').filter_map(parse_line).collect()
 }
@@ -60,10 +67,12 @@ fn parse(text: &[u8]) -> Vec<Mounted> {
 fn parse_line(line: &[u8]) -> Option<Mounted> {
     let mut fields = line.split(|&byte| byte == b' ');
     let dir = unescape(fields.nth(4)?);
-    let options = String::from_utf8_lossy(fields.next()?).into_owned();
+    let mut options = String::from_utf8_lossy(fields.next()?).into_owned();
     let mut fields = fields.skip_while(|field| field != b"-").skip(1);
     let kind = String::from_utf8_lossy(&unescape(fields.next()?).into_vec()).into_owned();
     let source = unescape(fields.next()?);
+    options += ",";
+    options += &String::from_utf8_lossy(fields.next().unwrap_or_default());
     Some(Mounted {
         dir: dir.into(),
         kind,
@@ -98,50 +107,21 @@ fn unescape(field: &[u8]) -> OsString {
     OsString::from_vec(plain)
 }
 
-/// `path` as the kernel names it: absolute, without symbolic links, "." and "..". Asks nothing of what is
-/// mounted at `path` itself, as long as its last component is a name and no link.
-///
-/// # Errors
-/// As resolving a path: above all `NotFound`.
-pub fn resolve(path: &Path) -> io::Result<PathBuf> {
-    let absolute = std::path::absolute(path)?;
-    if let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name())
-        && !ends_in_dots(path)
-    {
-        let direct = parent.canonicalize()?.join(name);
-        if at(&direct).is_ok_and(|mounted| mounted.is_some()) {
-            return Ok(direct);
-        }
-    }
-    path.canonicalize()
-}
-
-/// Whether the last component of `path` is "." or "..", which [`Path`] partly hides.
-fn ends_in_dots(path: &Path) -> bool {
-    let bytes = path.as_os_str().as_bytes();
-    let last = bytes
-        .rsplit(|&byte| byte == b'/')
-        .find(|component| !component.is_empty());
-    matches!(
-        last.map(OsStr::from_bytes).and_then(OsStr::to_str),
-        Some("." | "..")
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn lines_with_and_without_tags_and_with_escapes_are_read() {
-        let text = b"36 35 98:0 / /mnt/a\\040b\\134 rw,noatime master:1 shared:2 - fuse.pmemfs /i\\011x rw\n\
+        let text =
+            b"36 35 98:0 / /mnt/a\\040b\\134 rw,noatime master:1 shared:2 - fuse.pmemfs /i\\011x rw,sync\n\
                      22 27 0:21 / /proc ro - proc proc rw\n\
                      nonsense\n\n1 2 3 4\n";
         let mounted = parse(text);
         assert_eq!(mounted.len(), 2);
         assert_eq!(mounted[0].dir, Path::new("/mnt/a b\\"));
         assert_eq!(mounted[0].source, "/i\tx");
-        assert_eq!(mounted[0].options, "rw,noatime");
+        assert_eq!(mounted[0].flags(), MountFlags::NOATIME | MountFlags::SYNCHRONOUS);
         assert!(mounted[0].is_zufs());
         assert_eq!(mounted[1].kind, "proc");
         assert!(!mounted[1].is_zufs());
@@ -158,22 +138,5 @@ mod tests {
     fn this_machine_has_a_root() {
         assert!(at(Path::new("/")).unwrap().is_some());
         assert_eq!(at(Path::new("/no such directory")).unwrap(), None);
-    }
-
-    #[test]
-    fn paths_are_resolved_whichever_way_they_are_written() {
-        let dir = tempfile::tempdir().unwrap();
-        let dir = dir.path().canonicalize().unwrap();
-        std::fs::create_dir(dir.join("real")).unwrap();
-        std::os::unix::fs::symlink("real", dir.join("link")).unwrap();
-        for path in ["real", "real/", "link", "link/.", "real/../link", "real//."] {
-            assert_eq!(resolve(&dir.join(path)).unwrap(), dir.join("real"), "{path}");
-        }
-        assert_eq!(resolve(Path::new("/proc/")).unwrap(), Path::new("/proc"));
-        assert_eq!(resolve(Path::new("/proc/self/../")).unwrap(), Path::new("/proc"));
-        assert_eq!(
-            resolve(&dir.join("none")).unwrap_err().kind(),
-            io::ErrorKind::NotFound
-        );
     }
 }

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MIT
+//! The promises of the `zus` command, kept by the real program.
+
+mod death;
+mod full;
+mod mkfs;
+mod mount;
+mod options;
+mod scene;
+mod status;
+mod umount;
