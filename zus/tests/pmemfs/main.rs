@@ -3,8 +3,12 @@
 
 mod basics;
 mod crash;
+mod directories;
+mod images;
 mod model;
 mod operation;
 mod oracle;
 mod recorder;
+mod space;
 mod support;
+mod threads;

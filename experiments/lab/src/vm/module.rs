@@ -21,7 +21,8 @@ pub fn build(place: &Place, tools: &Tools, release: &str) -> Result<PathBuf> {
         .args([
             "W=1",
             "C=1",
-            "CHECK=sparse -Wsparse-error",
+            "CHECK=sparse",
+            "CF=-Wsparse-error",
             "KCFLAGS=-Werror",
             "modules",
         ])

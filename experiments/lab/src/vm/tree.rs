@@ -78,6 +78,10 @@ impl Tree {
                 fs::copy(master, self.root.join("etc").join(file))?;
             }
         }
+        // And that of mawk.
+        if self.root.join("usr/bin/mawk").exists() {
+            symlink("mawk", self.root.join("usr/bin/awk"))?;
+        }
         let status = Command::new("/sbin/ldconfig")
             .arg("-r")
             .arg(&self.root)
