@@ -94,7 +94,11 @@ impl Served {
 
     /// Closes the image while the mount is still in use.
     fn cut_off(&self) -> Result<()> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(Ok(()), Live::cut_off)
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+            .map_or(Ok(()), Live::cut_off)
     }
 }
 

@@ -26,7 +26,9 @@ impl Opened {
     /// # Errors
     /// What is wrong with its image, which is named.
     pub fn open(plan: &Plan) -> Result<Self> {
-        let Some(image) = &plan.image else { return Ok(Self::Null(Arc::default())) };
+        let Some(image) = &plan.image else {
+            return Ok(Self::Null(Arc::default()));
+        };
         match Pmemfs::open(image, plan.options.read_only()) {
             Ok(fs) => Ok(Self::Pmem(Arc::new(fs))),
             Err(error) => Err(explain(image, error.into())),
@@ -56,8 +58,14 @@ impl Opened {
 /// What is to be said where `image` cannot be opened because of `error`: if it is mounted, where.
 pub fn explain(image: &Path, error: Error) -> Error {
     let holds = |entry: &registry::Entry| entry.image.as_deref() == Some(image) && entry.alive();
-    let Some(entry) = registry::list().into_iter().find(holds) else { return error };
+    let Some(entry) = registry::list().into_iter().find(holds) else {
+        return error;
+    };
     let (image, dir, pid) = (image.display(), entry.dir.display(), entry.pid);
-    let still = if entry.detached { " (detached, still in use)" } else { "" };
+    let still = if entry.detached {
+        " (detached, still in use)"
+    } else {
+        ""
+    };
     anyhow!("{image}: already mounted on {dir}{still} (pid {pid})")
 }

@@ -40,7 +40,13 @@ impl Live {
     ///
     /// # Errors
     /// One line that names what is in the way.
-    pub fn start(plan: &Plan, opened: Opened, policy: Policy, feeder: Chosen, events: Sender<Event>) -> Result<Self> {
+    pub fn start(
+        plan: &Plan,
+        opened: Opened,
+        policy: Policy,
+        feeder: Chosen,
+        events: Sender<Event>,
+    ) -> Result<Self> {
         let mount = Mount::new(opened.fs(), Arc::new(policy));
         let read_only = plan.options.read_only();
         let (feeding, wait) = feeder.start(mount.clone(), plan)?;
@@ -127,7 +133,9 @@ impl Live {
                 .collect(),
             workers: self.feeding.workers(),
             resident_bytes: resident.map(|resident| resident.own),
-            image_resident_bytes: resident.filter(|_| self.image.is_some()).map(|resident| resident.image),
+            image_resident_bytes: resident
+                .filter(|_| self.image.is_some())
+                .map(|resident| resident.image),
         }
     }
 

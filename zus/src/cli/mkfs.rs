@@ -34,8 +34,14 @@ impl Mkfs {
     pub fn run(&self) -> Result<()> {
         let len = self.len()?;
         let is_new = fs::symlink_metadata(&self.image).is_err();
-        let owner = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-        let options = MkfsOptions { force: self.force, owner };
+        let owner = (
+            rustix::process::geteuid().as_raw(),
+            rustix::process::getegid().as_raw(),
+        );
+        let options = MkfsOptions {
+            force: self.force,
+            owner,
+        };
         mkfs(&self.image, len, &options).map_err(|error| {
             if is_new && matches!(error, MkfsError::Failed { .. }) {
                 // Half a file system is of no use to anybody.

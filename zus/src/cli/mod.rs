@@ -5,6 +5,7 @@ mod attend;
 mod background;
 mod feeding;
 mod image;
+mod kernel;
 mod live;
 mod log;
 mod memory;
@@ -43,6 +44,7 @@ enum Command {
     Remount(remount::Remount),
     Umount(umount::Umount),
     Status(status::Status),
+    Serve(kernel::Serve),
 }
 
 impl Cli {
@@ -57,6 +59,7 @@ impl Cli {
             Command::Remount(command) => command.run(),
             Command::Umount(command) => command.run(),
             Command::Status(command) => command.run(),
+            Command::Serve(command) => command.run(),
         }
     }
 }
