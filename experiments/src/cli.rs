@@ -35,7 +35,7 @@ enum Command {
     List,
     /// Runs one and prints its table, ratios and verdicts
     Run(Run),
-    /// Renders all results in a folder as one page, report.html, and as report.md
+    /// Renders all results in a folder as report.md and as one page, report.html; prints their paths
     Report {
         /// Folder with results, as `run --out` leaves them
         dir: PathBuf,
@@ -96,7 +96,7 @@ impl Cli {
             Command::Run(run) => run.run(),
             Command::Report { dir } => {
                 let written = report::write(&dir)?;
-                println!("{}\n{}", written.html.display(), written.markdown.display());
+                println!("{}\n{}", written.markdown.display(), written.html.display());
                 Ok(())
             }
         }

@@ -94,7 +94,7 @@ pub fn run(
             plan,
             &mut caller,
             Watch {
-                answerer: other,
+                answerer: Some(other),
                 calls,
                 count: plan.count,
             },

@@ -28,8 +28,8 @@ pub struct Sample {
 /// What is watched while the operations run.
 #[derive(Clone, Copy)]
 pub struct Watch<'a> {
-    /// The other side.
-    pub answerer: Task,
+    /// The other side; `None` if there is none.
+    pub answerer: Option<Task>,
     /// How many calls both sides have made until now.
     pub calls: &'a dyn Fn() -> Option<u64>,
     /// Whether perf-event counts along. It disturbs the times.
@@ -62,15 +62,29 @@ pub fn take(
     mut op: impl FnMut(u64) -> io::Result<()>,
 ) -> io::Result<Sample> {
     let (me, other) = (Task::current_thread(), watch.answerer);
-    let mut counters = watch.count.then(|| Counters::start(&[me, other]));
-    let before = (me.switches(), other.switches());
+    let both: Vec<Task> = [Some(me), other].into_iter().flatten().collect();
+    let mut counters = watch.count.then(|| Counters::start(&both));
+    // Whom there is not uses nothing, and that is known.
+    let nobody = Usage {
+        cpu_ns: Some(0),
+        voluntary: Some(0),
+        involuntary: Some(0),
+    };
+    let others = || other.map_or(nobody, Task::switches);
+    let before = (me.switches(), others());
     op(0)?;
-    let moment = || ((watch.calls)(), me.cpu_ns(), other.cpu_ns());
+    let moment = || {
+        (
+            (watch.calls)(),
+            me.cpu_ns(),
+            other.map_or(nobody.cpu_ns, Task::cpu_ns),
+        )
+    };
     let start = moment();
     let paced = pace::run(clock, pace, bounds, op)?;
     let end = moment();
     // The other side first: it is the one that may fall asleep now.
-    let answerer = other.switches() - before.1;
+    let answerer = others() - before.1;
     let caller = me.switches() - before.0;
     let used = |end: Option<u64>, start: Option<u64>| Some(end?.saturating_sub(start?));
     Ok(Sample {

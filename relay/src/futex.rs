@@ -42,6 +42,11 @@ mod os {
             self.0.load(order)
         }
 
+        #[cfg(test)]
+        pub(crate) fn store(&self, bits: u32, order: Ordering) {
+            self.0.store(bits, order)
+        }
+
         #[inline]
         pub(crate) fn swap(&self, bits: u32, order: Ordering) -> u32 {
             self.0.swap(bits, order)

@@ -50,7 +50,7 @@ mod guardian;
 #[allow(unsafe_code)] // one of the two files whose job it is
 pub mod memory;
 mod message;
-#[cfg(loom)]
+#[cfg(any(loom, test))]
 pub mod planted;
 mod points;
 mod policy;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-//! Bugs planted for the model checker, which counts only once it has been seen to find them. Under
-//! `cfg(loom)` alone.
+//! Bugs planted for the model checker and the stress test, which count only once they have been seen
+//! to find them. In test builds and under `cfg(loom)` alone.
 
-use crate::futex::Futex;
+use crate::futex::{Futex, Scope};
+use crate::points;
 use crate::state::{ANNOUNCED, Word};
-use loom::sync::atomic::Ordering::{Relaxed, Release};
+use core::sync::atomic::Ordering::{Relaxed, Release};
 use std::cell::Cell;
 
 /// A known way to get the hand-off wrong.
@@ -22,12 +23,12 @@ pub enum Bug {
 }
 
 thread_local! {
-    // loom runs all threads of a model on one thread of the system.
+    // loom runs all threads of a model on one thread of the system; the stress test plants in each.
     static PLANTED: Cell<Option<Bug>> = const { Cell::new(None) };
 }
 
-/// Runs `model` with `bug` in the moves.
-pub fn with(bug: Bug, model: impl FnOnce()) {
+/// Runs `model` with `bug` in the moves that this thread makes.
+pub fn with<R>(bug: Bug, model: impl FnOnce() -> R) -> R {
     struct Dig;
     impl Drop for Dig {
         fn drop(&mut self) {
@@ -36,7 +37,7 @@ pub fn with(bug: Bug, model: impl FnOnce()) {
     }
     PLANTED.set(Some(bug));
     let _dig = Dig;
-    model();
+    model()
 }
 
 pub(crate) fn publish(word: &Futex, next: Word) -> Option<Word> {
@@ -44,17 +45,18 @@ pub(crate) fn publish(word: &Futex, next: Word) -> Option<Word> {
         Bug::PublishRelaxed => Some(Word::from_bits(word.swap(next.bits(), Relaxed))),
         Bug::PublishInTwoSteps => {
             let old = word.load(Relaxed);
+            points::at("planted: between the two");
             word.store(next.bits(), Release);
             Some(Word::from_bits(old))
         }
         Bug::ClearLate => {
-            // Publishes and leaves the announcement; wakes; clears. Nothing is left for the caller.
-            let old = word.load(Relaxed);
-            word.swap(next.bits() | old & ANNOUNCED, Release);
+            let old = word.swap(next.bits(), Release);
             if old & ANNOUNCED != 0 {
-                word.wake(crate::futex::Scope::Private);
+                word.wake(Scope::Private);
+                points::at("planted: woken");
                 word.store(next.bits(), Release);
             }
+            // Woken already.
             Some(Word::from_bits(old).unannounced())
         }
         Bug::AnnounceBlindly => None,

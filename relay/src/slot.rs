@@ -117,7 +117,7 @@ impl Block {
     pub(crate) fn publish(&self, word: Word, message: &[u8]) -> Word {
         message::scatter(message, |i, bytes| self.inline[i].store(bytes, Relaxed));
         points::at("A: publish");
-        #[cfg(loom)]
+        #[cfg(any(loom, test))]
         if let Some(old) = crate::planted::publish(&self.word, word) {
             return old;
         }
@@ -152,7 +152,7 @@ impl Block {
     #[inline]
     pub(crate) fn announce(&self, seen: Word) -> bool {
         points::at("C: announce");
-        #[cfg(loom)]
+        #[cfg(any(loom, test))]
         if let Some(done) = crate::planted::announce(&self.word, seen) {
             return done;
         }

@@ -8,4 +8,5 @@ pub mod engine;
 pub mod error;
 pub mod feeder;
 pub mod fs;
+pub mod mountinfo;
 pub mod store;

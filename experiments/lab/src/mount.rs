@@ -92,20 +92,20 @@ impl Image {
 
     /// The process that serves it.
     pub fn server(&self) -> Result<Pid> {
+        Ok(Pid::from_raw(self.status("pid")?.parse()?))
+    }
+
+    /// One field of what `zus status` says of the mount.
+    pub fn status(&self, field: &str) -> Result<String> {
         let told = self
             .zus()
             .args(["status", "--json"])
             .arg(&self.point)
             .text(&self.log)?;
-        let told: serde_json::Value = serde_json::from_str(&told).context("`zus status --json`")?;
-        let pid = told
-            .get(0)
-            .unwrap_or(&told)
-            .get("pid")
-            .and_then(serde_json::Value::as_i64);
-        Ok(Pid::from_raw(i32::try_from(
-            pid.context("`zus status --json` names no pid")?,
-        )?))
+        let all: serde_json::Value = serde_json::from_str(&told).context("`zus status --json`")?;
+        let value = all.get(0).and_then(|server| server.get(field));
+        let value = value.with_context(|| format!("`zus status --json` has no `{field}`"))?;
+        Ok(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
     }
 
     /// Unmounts it in order.

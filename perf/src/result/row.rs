@@ -109,7 +109,7 @@ impl Row {
         }
     }
 
-    /// With what perf-event counted in a round of its own.
+    /// With what was counted in a round of its own: by perf-event, and calls that were not counted else.
     pub fn counted(self, round: &Sample) -> Self {
         let Some(counts) = round.counts else {
             return self;
@@ -117,6 +117,7 @@ impl Row {
         let n = round.paced.histogram.count() as f64;
         let per_op = |amount: Option<u64>| Some(amount? as f64 / n).filter(|figure| figure.is_finite());
         Self {
+            futex_calls_per_op: self.futex_calls_per_op.or(per_op(round.calls)),
             migrations_per_op: per_op(counts.migrations),
             cycles_per_op: per_op(counts.cycles),
             instructions_per_op: per_op(counts.instructions),

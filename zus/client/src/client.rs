@@ -208,7 +208,8 @@ impl Client {
             [.., b'.'] => libc::EINVAL,
             _ => libc::EBUSY,
         })?;
-        self.done(Opcode::Rmdir, dir.ino, &[&name, b"\0"])
+        self.done(Opcode::Rmdir, dir.ino, &[&name, b"\0"])?;
+        self.link.forgotten.flush(&self.link)
     }
 
     /// Moves `from` to `to`, which it replaces.
@@ -229,7 +230,8 @@ impl Client {
             padding: 0,
         };
         let parts = [rename.as_bytes(), &name, b"\0", &new_name, b"\0"];
-        self.done(Opcode::Rename2, dir.ino, &parts)
+        self.done(Opcode::Rename2, dir.ino, &parts)?;
+        self.link.forgotten.flush(&self.link)
     }
 
     /// Cuts a file off at `size` bytes, or extends it with a hole.

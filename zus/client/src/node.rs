@@ -2,7 +2,7 @@
 //! Inodes that the server has told us of. Each telling is a reference, and is given back.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use zerocopy::IntoBytes;
 use zus_protocol::{BatchForgetIn, EntryOut, ForgetIn, ForgetOne, Opcode, ROOT_ID};
@@ -98,7 +98,7 @@ impl Forgotten {
 
     fn add(&self, nodeid: u64, link: &Link) -> io::Result<()> {
         let full = {
-            let mut list = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut list = self.lock();
             match list.iter_mut().find(|one| one.nodeid == nodeid) {
                 Some(one) => one.nlookup += 1,
                 None => list.push(ForgetOne { nodeid, nlookup: 1 }),
@@ -108,13 +108,30 @@ impl Forgotten {
             }
             std::mem::take(&mut *list)
         };
-        let head = BatchForgetIn {
-            count: full.len() as u32,
-            dummy: 0,
-        };
-        let parts = [head.as_bytes(), full.as_bytes()];
-        link.channel().tell(Opcode::BatchForget, 0, &parts)
+        give_back(&full, link)
     }
+
+    /// Gives all back now: one of them may have become the last reference to something removed.
+    pub fn flush(&self, link: &Link) -> io::Result<()> {
+        let list = std::mem::take(&mut *self.lock());
+        give_back(&list, link)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<ForgetOne>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn give_back(list: &[ForgetOne], link: &Link) -> io::Result<()> {
+    if list.is_empty() {
+        return Ok(());
+    }
+    let head = BatchForgetIn {
+        count: list.len() as u32,
+        dummy: 0,
+    };
+    let parts = [head.as_bytes(), list.as_bytes()];
+    link.channel().tell(Opcode::BatchForget, 0, &parts)
 }
 
 impl Tree for Arc<Link> {

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::error::ErrorKind;
+use zus::mountinfo;
 use zus_protocol::registry;
 
 use super::background::{self, ToCommand, ToPerson};
-use super::mountinfo;
 use super::options::{self, Options};
+use super::point;
 use super::serve::{self, Plan};
 use crate::control;
 
@@ -149,16 +150,13 @@ impl Mount {
 /// The mount point `dir`, absolute and without symbolic links, if something can be mounted there.
 fn usable(dir: &Path) -> Result<PathBuf> {
     let shown = dir.display();
-    let path = match mountinfo::resolve(dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => bail!("{shown}: no such directory"),
-        result => result.with_context(|| shown.to_string())?,
-    };
+    let path = point::find(dir)?;
     let served = registry::find(&path).filter(|entry| entry.alive());
     if let Some(mounted) = mountinfo::at(&path).context("/proc/self/mountinfo")? {
         if !mounted.is_zufs() {
             bail!("{shown}: busy: {} is mounted there", mounted.kind);
         }
-        if served.is_none() && mountinfo::is_dead(&path) {
+        if served.is_none() && point::is_dead(&path) {
             bail!(
                 "{shown}: busy: the server of what is mounted there has died; zus umount {shown} cleans up"
             );

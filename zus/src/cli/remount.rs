@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: MIT
 //! `zus remount`: changes a mount that is there.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use zus_protocol::registry;
 
-use super::mountinfo;
 use super::options::{self, Options};
+use super::point;
 use crate::control::{self, Reply, Request};
 
 /// How long a server may take. A change to `ro` writes out what is not written yet.
@@ -51,10 +50,7 @@ pub fn remount(dir: &Path, lists: &[String]) -> Result<()> {
     if let Some(name) = options.fixed() {
         bail!("option {name} cannot change while mounted");
     }
-    let dir = match mountinfo::resolve(dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => bail!("{shown}: no such directory"),
-        result => result.with_context(|| shown.to_string())?,
-    };
+    let dir = point::find(dir)?;
     let Some(entry) = registry::find(&dir) else {
         bail!("{shown}: not mounted by zus")
     };

@@ -16,7 +16,7 @@ use super::feeding::Chosen;
 use super::image::Opened;
 use super::live::Live;
 use super::options::Options;
-use super::{mountinfo, signals};
+use super::{point, signals};
 use crate::control::{self, Registration, Reply};
 
 /// What is to be served, checked as far as can be without doing it.
@@ -55,9 +55,7 @@ pub fn run(plan: &Plan, foreground: bool, announce: &mut dyn Announce) -> Result
         ));
     }
 
-    control::prune(&plan.runtime_dir, |dir| {
-        mountinfo::at(dir).is_ok_and(|mounted| mounted.is_some())
-    });
+    control::prune(&plan.runtime_dir, point::is_mounted);
     let opened = Opened::open(plan)?;
     let mut registration = register(plan, feeder)?;
     let served = Served::new(Live::start(plan, opened, policy, feeder, events.clone())?);
@@ -78,6 +76,7 @@ pub fn run(plan: &Plan, foreground: bool, announce: &mut dyn Announce) -> Result
         Ok(()) => Reply::Done,
         Err(error) => Reply::Error(format!("unmounted, but: {error:#}")),
     };
+    tracing::info!(point = %plan.dir.display(), "unmounted");
     // The end may have come before the word of who brought it about: whoever was at it has told by now.
     waiting.extend(inbox.try_iter().filter_map(Event::responder));
     waiting.into_iter().for_each(|responder| responder.send(&reply));

@@ -10,7 +10,7 @@ use comfy_table::Table;
 use serde::Serialize;
 use zus_protocol::registry::{self, Entry};
 
-use super::{mountinfo, size};
+use super::{point, size};
 use crate::control::{self, Reply, Request};
 
 /// How long a server may take over its answer.
@@ -101,10 +101,7 @@ impl Server {
 impl Status {
     pub fn run(&self) -> Result<()> {
         let mut entries = registry::list();
-        let dir = match &self.dir {
-            Some(dir) => Some(mountinfo::resolve(dir).with_context(|| dir.display().to_string())?),
-            None => None,
-        };
+        let dir = self.dir.as_deref().map(point::find).transpose()?;
         if let Some(dir) = &dir {
             entries.retain(|entry| entry.dir == *dir);
         }

@@ -11,9 +11,10 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::mount::{UnmountFlags, unmount};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use zus::mountinfo::{self, Mounted};
 use zus_protocol::registry::{self, Entry};
 
-use super::mountinfo::{self, Mounted};
+use super::point;
 use crate::control::{self, Reply, Request};
 
 /// How long a server may take to unmount and to close its image, before the command gives up waiting (the
@@ -38,10 +39,7 @@ pub struct Umount {
 impl Umount {
     pub fn run(&self) -> Result<()> {
         let shown = self.dir.display();
-        let dir = match mountinfo::resolve(&self.dir) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => bail!("{shown}: no such directory"),
-            result => result.with_context(|| shown.to_string())?,
-        };
+        let dir = point::find(&self.dir)?;
         let mounted = mountinfo::at(&dir).context("/proc/self/mountinfo")?;
         if let Some(other) = mounted.as_ref().filter(|mounted| !mounted.is_zufs()) {
             bail!("{shown}: what is mounted there is {}, not zufs", other.kind);
@@ -88,14 +86,12 @@ impl Umount {
         if mounted.is_none() && dead.is_none() {
             bail!("{shown}: not mounted");
         }
-        let is_dead = dead.is_some() || mountinfo::is_dead(dir);
+        let is_dead = dead.is_some() || point::is_dead(dir);
         if mounted.is_some() {
             // Where nobody answers any more, nothing is lost by taking it away while in use.
             detach(&self.dir, dir, self.lazy || is_dead)?;
         }
-        control::prune(&registry::runtime_dir(), |dir| {
-            mountinfo::at(dir).is_ok_and(|at| at.is_some())
-        });
+        control::prune(&registry::runtime_dir(), point::is_mounted);
         if is_dead {
             let pid = dead
                 .map(|entry| format!(" (pid {})", entry.pid))

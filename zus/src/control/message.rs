@@ -62,7 +62,7 @@ pub struct Status {
 pub struct Operation {
     /// How often in all.
     pub requests: u64,
-    /// How often it was answered with an error: a lookup of a name that is not there is one.
+    /// How often it was answered with an error.
     pub errors: u64,
 }
 

@@ -114,6 +114,6 @@ fn lock(dir: &Path) -> io::Result<File> {
         .truncate(false)
         .mode(0o600)
         .open(dir.join("lock"))?;
-    file.lock()?;
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)?;
     Ok(file)
 }

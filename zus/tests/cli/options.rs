@@ -62,10 +62,18 @@ fn an_unknown_option_or_strategy_names_those_that_exist() {
 #[test]
 fn a_size_that_is_none_is_named_and_nothing_is_made() {
     let scene = Scene::new();
-    for size in ["0", "-5", "1X", "lots", "99999999999T", "1"] {
+    for size in ["0", "-5", "1X", "lots", "99999999999T"] {
         scene
             .zus(&["mkfs", "img", &format!("--size={size}")])
             .fails(&["size"]);
         assert!(!scene.path("img").exists(), "{size}");
     }
+    scene
+        .zus(&["mkfs", "img", "--size", "1"])
+        .fails(&["img", "too few"]);
+    scene
+        .zus(&["mkfs", "img", "--size", "64T"])
+        .fails(&["img", "too many"]);
+    scene.zus(&["mkfs", "img"]).fails(&["img", "--size"]);
+    assert!(!scene.path("img").exists());
 }

@@ -215,19 +215,25 @@ pub fn wait_until(what: &str, is: impl Fn() -> bool) {
 
 /// The mount points below `path`, in the order in which they were made.
 fn mounts_below(path: &Path) -> Vec<PathBuf> {
-    let text = fs::read_to_string("/proc/self/mountinfo").unwrap();
-    let dirs = text
-        .lines()
-        .filter_map(|line| line.split(' ').nth(4))
-        .map(PathBuf::from);
-    dirs.filter(|dir| dir.starts_with(path)).collect()
+    let all = zus::mountinfo::all().unwrap();
+    all.into_iter()
+        .map(|mounted| mounted.dir)
+        .filter(|dir| dir.starts_with(path))
+        .collect()
 }
 
 /// A command run as a user without any rights, `nobody`; the program is copied to where it may read it.
 pub fn as_nobody(scene: &Scene, args: &[&str]) -> Outcome {
     use std::os::unix::fs::PermissionsExt;
     let program = scene.path("zus");
-    fs::copy(env!("CARGO_BIN_EXE_zus"), &program).unwrap();
+    if !program.exists() {
+        // By another process: a descriptor of ours, open for writing, could be in a child of another test.
+        Command::new("cp")
+            .arg(env!("CARGO_BIN_EXE_zus"))
+            .arg(&program)
+            .status()
+            .unwrap();
+    }
     fs::set_permissions(scene.path(""), fs::Permissions::from_mode(0o755)).unwrap();
     let run = scene.path("nobody");
     fs::create_dir_all(&run).unwrap();

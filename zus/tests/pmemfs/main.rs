@@ -2,4 +2,13 @@
 //! What pmemfs promises, through the trait that every file system has.
 
 mod basics;
+mod crash;
+mod directories;
+mod images;
+mod model;
+mod operation;
+mod oracle;
+mod recorder;
+mod space;
 mod support;
+mod threads;

@@ -190,3 +190,31 @@ impl Random {
 pub fn refused<T: std::fmt::Debug>(result: Result<T>, error: Error) {
     assert_eq!(result.unwrap_err(), error);
 }
+
+/// Where two trees differ, in words; `None` if they do not.
+pub fn difference(got: &Tree, wanted: &Tree) -> Option<String> {
+    for path in got.keys().chain(wanted.keys()) {
+        match (got.get(path), wanted.get(path)) {
+            (Some(got), Some(wanted)) if got == wanted => {}
+            (Some(got), Some(wanted)) if got.size == wanted.size && got.contents != wanted.contents => {
+                let differs = |at: &usize| got.contents[*at] != wanted.contents[*at];
+                let at: Vec<usize> = (0..got.contents.len()).filter(differs).collect();
+                let (first, last) = (at[0], at[at.len() - 1]);
+                let bytes = (got.contents[first], wanted.contents[first]);
+                return Some(format!(
+                    "{path}: bytes {first}..={last} differ, {bytes:?} at first"
+                ));
+            }
+            (got, wanted) => {
+                let brief = |thing: Option<&Thing>| {
+                    thing.map(|thing| Thing {
+                        contents: Vec::new(),
+                        ..thing.clone()
+                    })
+                };
+                return Some(format!("{path}: {:?} instead of {:?}", brief(got), brief(wanted)));
+            }
+        }
+    }
+    None
+}

@@ -5,16 +5,10 @@
 use perf::calibrate::Calibration;
 use perf::clock::Clock;
 
-/// A strategy to begin with.
-pub struct First {
-    /// Its name.
-    pub strategy: &'static str,
-}
-
-/// Measures, and says what follows from it.
-pub fn recommend() -> (First, String) {
+/// Measures, and says with which strategy to begin, and why.
+pub fn recommend() -> (&'static str, String) {
     let (strategy, why) = choose(&Calibration::measure(&Clock::new()));
-    (First { strategy }, format!("`{strategy}`: {why}"))
+    (strategy, format!("`{strategy}` to begin with: {why}"))
 }
 
 fn choose(cost: &Calibration) -> (&'static str, String) {

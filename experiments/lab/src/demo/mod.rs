@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
 //! `cargo lab demo`: a file system mounted, filled, verified and measured; what stays is a report.
 
-mod advice;
 mod calibration;
 mod fill;
 mod measure;
-mod table;
 
 use crate::job::Log;
 use crate::mount::Image;
@@ -64,28 +62,27 @@ impl Demo<'_> {
         let mut scratch = Scratch::new(arguments.dir.as_deref())?;
         let first = self.stage("calibrating", "this machine", || Ok(calibration::recommend()))?;
         match can_mount() {
-            Ok(()) => self.fill(arguments, &scratch, first.strategy)?,
+            Ok(()) => self.fill(arguments, &scratch, first)?,
             Err(why) => self.show.line(&format!(
                 "no mount here: {why}; what follows is shown over shared memory"
             )),
         }
         let results = self.measure(&scratch)?;
         self.show.line("");
-        self.show.line(&table::of(&results));
-        self.show.line(&advice::text(&results));
-        let report = self.stage("reporting", "plots and tables", || {
-            let report = measure::report(self.place, &self.report(), self.log)?;
-            Ok((report, String::new()))
-        })?;
+        self.show.line(&measure::summary(&results));
+        self.show.line(&measure::advice(&results));
+        self.show.line("");
         if arguments.keep && can_mount().is_ok() {
             scratch.keep();
-            self.show
-                .line(&format!("image: {}", scratch.path().join(Image::NAME).display()));
+            let image = scratch.path().join(Image::NAME);
+            self.show.line(&format!("image: {}", image.display()));
         }
+        let report = self.report().join("report.html");
         self.show.line(&format!("report: {}", report.display()));
+        drop(scratch);
+        let time = self.began.elapsed().as_secs_f64();
         self.show.line(&format!(
-            "done in {:.0} s; nothing is left mounted",
-            self.began.elapsed().as_secs_f64()
+            "done in {time:.0} s; nothing is left mounted or running"
         ));
         Ok(())
     }
@@ -93,12 +90,13 @@ impl Demo<'_> {
     /// A pmemfs that holds a real tree, before and after a second mount.
     fn fill(&self, arguments: &Arguments, scratch: &Scratch, strategy: &str) -> Result<()> {
         let mut image = Image::make(self.place, scratch, &arguments.size, self.log)?;
-        let options = format!("relay={strategy}");
+        let options = format!("relay={strategy},feeder=auto");
         self.stage("mounting", "the image", || {
             image.mount(&options)?;
+            let feeder = image.status("feeder")?;
             Ok((
                 (),
-                format!("{} image through /dev/fuse, -o {options}", arguments.size),
+                format!("{} of pmemfs through {feeder}, -o {options}", arguments.size),
             ))
         })?;
         let list = self.stage("copying", "a tree", || fill::copy(self, &image))?;

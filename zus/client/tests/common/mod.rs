@@ -82,3 +82,22 @@ pub fn errno<T: std::fmt::Debug>(result: std::io::Result<T>) -> i32 {
         .raw_os_error()
         .unwrap_or_else(|| panic!("no errno in {error:?}"))
 }
+
+/// Lets children that are started from now on have the descriptor `fd` too.
+pub fn inherit(fd: i32) {
+    use std::os::fd::BorrowedFd;
+    // The descriptor that listed the others may be closed by now.
+    if !std::path::Path::new(&format!("/proc/self/fd/{fd}")).exists() {
+        return;
+    }
+    // SAFETY: only flags of it are changed; if it was closed in between, that is an error and no more.
+    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+    let _ = rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::empty());
+}
+
+/// Whether a socket tells the process at its other end: Linux 6.5 does.
+pub fn kernel_tells_processes() -> bool {
+    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    let mut numbers = release.split(['.', '-']).map(|part| part.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0u32), numbers.next().unwrap_or(0u32)) >= (6, 5)
+}

@@ -14,9 +14,9 @@ use rustix::mount::{MountFlags, mount_remount};
 use rustix::thread::{CapabilitySet, capabilities};
 use zus::engine::Mount;
 use zus::feeder::fuse::{End, Fuse, FuseOptions, Stopper, UnmountError};
+use zus::mountinfo;
 
 use super::{Feeding, How, Started};
-use crate::cli::mountinfo;
 use crate::cli::options::Flags;
 use crate::cli::serve::Plan;
 use crate::control::Worker;
@@ -26,16 +26,16 @@ pub fn obstacle() -> Option<String> {
     match OpenOptions::new().read(true).write(true).open("/dev/fuse") {
         Err(error) => match error.raw_os_error().map(Errno::from_raw_os_error) {
             Some(Errno::NOENT | Errno::NODEV | Errno::NXIO) => {
-                Some("no /dev/fuse: the kernel's FUSE is not there (modprobe fuse)".into())
+                Some("no /dev/fuse: load the kernel's FUSE (modprobe fuse)".into())
             }
             Some(Errno::ACCESS | Errno::PERM) => {
-                Some("/dev/fuse: permission denied: mounting needs root (sudo)".into())
+                Some("/dev/fuse: permission denied: mount as root (sudo)".into())
             }
             _ => Some(format!("/dev/fuse: {error}")),
         },
         Ok(_) => {
             let can = capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_ADMIN));
-            (!can).then(|| "permission denied: mounting needs root (sudo)".into())
+            (!can).then(|| "permission denied: mount as root (sudo)".into())
         }
     }
 }

@@ -70,12 +70,14 @@ impl Chosen {
         match (wanted, fuse::obstacle()) {
             (Some(Feeder::Shm), _) => Ok((Self::Shm, None)),
             (_, None) => Ok((Self::Fuse, None)),
-            (Some(Feeder::Auto), Some(obstacle)) => {
-                let what = "serving clients of libzus through shared memory; other programs see nothing in the directory";
-                Ok((Self::Shm, Some(format!("{obstacle}: {what}"))))
-            }
+            (Some(Feeder::Auto), Some(obstacle)) => Ok((
+                Self::Shm,
+                Some(format!(
+                    "{obstacle}; took feeder=shm, which only clients of libzus see"
+                )),
+            )),
             (Some(Feeder::Fuse) | None, Some(obstacle)) => {
-                bail!("{obstacle}; or serve clients of libzus only, which needs neither: -o feeder=shm")
+                bail!("{obstacle}, or use -o feeder=shm, which only clients of libzus see")
             }
         }
     }

@@ -2,7 +2,8 @@
 //! Clients, through shared memory.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -20,46 +21,73 @@ use crate::control::Worker;
 const LOOK: Duration = Duration::from_millis(100);
 
 pub fn start(mount: Arc<Mount>, plan: &Plan, socket: PathBuf) -> Result<Started> {
-    let mut options = ShmOptions::new(mount.policy().clone());
+    let mut options = ShmOptions {
+        read_only: plan.options.read_only(),
+        ..ShmOptions::default()
+    };
     if let Some(placement) = &plan.options.placement {
         options.placement = placement.clone();
     }
-    let shm = Arc::new(Shm::listen(mount, &socket, &options)?);
-    let feeding = Clients(shm.clone());
-    let wait = move || shm.wait();
-    Ok((Box::new(feeding), Box::new(wait)))
+    let shm = Shm::listen(mount, &socket, &options)?;
+    let (end, asked) = mpsc::channel();
+    let clients = Clients {
+        shm: Arc::new(Mutex::new(Some(shm))),
+        end,
+    };
+    let shm = clients.shm.clone();
+    let wait = move || {
+        // Nothing but us ends it; if nobody can ask any more, that is asking.
+        let _ = asked.recv();
+        if let Some(shm) = lock(&shm).take() {
+            shm.stopper().stop();
+            shm.wait();
+        }
+    };
+    Ok((Box::new(clients), Box::new(wait)))
 }
 
-struct Clients(Arc<Shm>);
+struct Clients {
+    /// None once it has been asked to end.
+    shm: Arc<Mutex<Option<Shm>>>,
+    end: Sender<()>,
+}
 
 impl Feeding for Clients {
     fn unmount(&self, how: How) -> Result<()> {
-        match (how, self.0.clients()) {
-            (How::Clean, 1..) => bail!("busy: clients are connected ({})", self.0.clients()),
-            (How::Lazy, 1..) => {
-                let shm = self.0.clone();
+        let clients = count(&self.shm);
+        let end = self.end.clone();
+        // Whoever is not there any more to be asked has ended.
+        let ask = move || {
+            let _ = end.send(());
+        };
+        match how {
+            How::Clean if clients > 0 => bail!("busy: clients are connected ({clients})"),
+            How::Lazy if clients > 0 => {
+                let shm = self.shm.clone();
                 thread::Builder::new().name("last-client".into()).spawn(move || {
-                    while shm.clients() > 0 {
+                    while count(&shm) > 0 {
                         thread::sleep(LOOK);
                     }
-                    shm.stop();
+                    ask();
                 })?;
             }
-            _ => self.0.stop(),
+            How::Clean | How::Lazy | How::Force => ask(),
         }
         Ok(())
     }
 
     fn workers(&self) -> Vec<Worker> {
-        self.0
-            .stats()
+        let stats = lock(&self.shm).as_ref().map(Shm::stats).unwrap_or_default();
+        stats
             .into_iter()
             .map(|worker| Worker::new(worker.cpu, worker.relay))
             .collect()
     }
 
     fn set_waiting(&self, strategy: Strategy, window: Duration) {
-        self.0.set_strategy(strategy, window);
+        if let Some(shm) = &*lock(&self.shm) {
+            shm.set_strategy(strategy, window);
+        }
     }
 
     fn remount(&self, flags: Flags) -> Result<()> {
@@ -68,4 +96,12 @@ impl Feeding for Clients {
         }
         Ok(())
     }
+}
+
+fn lock(shm: &Mutex<Option<Shm>>) -> MutexGuard<'_, Option<Shm>> {
+    shm.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn count(shm: &Mutex<Option<Shm>>) -> usize {
+    lock(shm).as_ref().map_or(0, Shm::clients)
 }

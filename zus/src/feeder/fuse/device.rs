@@ -95,6 +95,11 @@ impl Device {
         }
     }
 
+    /// A descriptor of the same connection, to ask about it.
+    pub(super) fn connection(&self) -> Result<OwnedFd, MountError> {
+        clone_device(&self.sleeping, OFlags::NONBLOCK).map_err(|error| MountError::Workers(error.into()))
+    }
+
     /// What its waiting has cost.
     pub(super) fn stats_handle(&self) -> Arc<Stats> {
         self.stats.clone()

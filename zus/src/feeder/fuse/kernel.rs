@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, OFlags};
+use rustix::fs::{AtFlags, CWD, OFlags, StatxFlags, statx};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, fsconfig_create, fsconfig_set_flag,
@@ -15,7 +15,7 @@ use rustix::mount::{
 };
 
 use super::clone::open_device;
-use super::{FuseOptions, MountError, Stopper};
+use super::{FuseOptions, MountError};
 
 /// The absolute path of a mount point, if it is one on which something can be mounted.
 pub(super) fn check_point(point: &Path) -> Result<PathBuf, MountError> {
@@ -113,12 +113,12 @@ impl Kernel {
 pub(super) struct Detached(OwnedFd);
 
 impl Detached {
-    /// What will unmount it.
-    pub(super) fn stopper(&self, point: PathBuf) -> Result<Stopper, MountError> {
-        match mount_id(&self.0) {
-            Ok(id) => Ok(Stopper::new(id, point)),
-            Err(error) => Err(MountError::Point { point, error }),
-        }
+    /// How it will be known again.
+    pub(super) fn identity(&self, point: &Path) -> Result<Identity, MountError> {
+        identity(&self.0).map_err(|error| MountError::Point {
+            point: point.into(),
+            error,
+        })
     }
 
     /// Shows it to the world.
@@ -158,20 +158,31 @@ fn complaint(context: &OwnedFd) -> String {
     }
 }
 
-/// The number of the mount that a descriptor is on.
-fn mount_id(mount: &OwnedFd) -> io::Result<u64> {
-    let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", mount.as_raw_fd()))?;
-    info.lines()
-        .find_map(|line| line.strip_prefix("mnt_id:")?.trim().parse().ok())
-        .ok_or_else(|| io::Error::other("/proc/self/fdinfo does not say mnt_id"))
-}
-
-/// A line of /proc/self/mountinfo.
-pub(super) struct Mounted {
+/// What tells a mount from all others that there are at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
     /// Its number.
     pub(super) id: u64,
     /// The minor device number of its file system: the number of a FUSE connection.
     pub(super) minor: u32,
+}
+
+/// Without asking the file system, which does not answer yet.
+fn identity(mount: &OwnedFd) -> io::Result<Identity> {
+    let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", mount.as_raw_fd()))?;
+    let id = info
+        .lines()
+        .find_map(|line| line.strip_prefix("mnt_id:")?.trim().parse().ok())
+        .ok_or_else(|| io::Error::other("/proc/self/fdinfo does not say mnt_id"))?;
+    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+    let minor = statx(mount, "", flags, StatxFlags::empty())?.stx_dev_minor;
+    Ok(Identity { id, minor })
+}
+
+/// A line of /proc/self/mountinfo.
+pub(super) struct Mounted {
+    /// How it is known.
+    pub(super) identity: Identity,
     /// Where.
     pub(super) point: PathBuf,
     /// Type and source.
@@ -197,9 +208,9 @@ impl Mounted {
         let mut fields = fields.skip_while(|field| field != b"-").skip(1);
         let kind = text(fields.next())?;
         let source = String::from_utf8_lossy(&unescape(fields.next()?)).into_owned();
+        let minor = device.split_once(':')?.1.parse().ok()?;
         Some(Self {
-            id,
-            minor: device.split_once(':')?.1.parse().ok()?,
+            identity: Identity { id, minor },
             point: std::ffi::OsString::from_vec(point).into(),
             what: format!("{kind} on {source}"),
         })
@@ -230,9 +241,10 @@ mod tests {
     fn a_line_of_mountinfo_is_understood() {
         let line = br"36 35 0:98 / /mnt/a\040b\134c rw,noatime master:1 - fuse.nullfs some\040image rw";
         let mount = Mounted::parse(line).unwrap();
+        assert_eq!(mount.identity, Identity { id: 36, minor: 98 });
         assert_eq!(
-            (mount.id, mount.minor, mount.point.to_str(), mount.what.as_str()),
-            (36, 98, Some(r"/mnt/a b\c"), "fuse.nullfs on some image")
+            (mount.point.to_str(), mount.what.as_str()),
+            (Some(r"/mnt/a b\c"), "fuse.nullfs on some image")
         );
         assert!(Mounted::parse(b"").is_none());
         assert!(Mounted::parse(b"36 35 0:98 / /mnt").is_none());

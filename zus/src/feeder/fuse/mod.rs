@@ -86,11 +86,12 @@ impl Fuse {
         // The mount alone keeps the connection now: workers that have to be stopped before it is attached
         // see it end.
         drop(kernel);
+        let identity = detached.identity(&point)?;
         let mut fuse = Self {
             mount,
             workers: Vec::new(),
             stats: Vec::new(),
-            stopper: detached.stopper(point)?,
+            stopper: Stopper::new(identity, point, first.connection()?),
         };
         let started = fuse.start(&session, &first, cpus);
         started.and_then(|()| detached.attach(fuse.point()))?;
@@ -149,6 +150,9 @@ impl Fuse {
             if !matches!(how, End::Unmounted) {
                 end = how;
             }
+        }
+        if self.stopper.was_cut() && matches!(end, End::Unmounted) {
+            end = End::Aborted; // the kernel says so only if it was done by the control file
         }
         if let Err(error) = self.mount.fs().sync() {
             tracing::error!(%error, "the last sync failed");

@@ -3,6 +3,9 @@
 
 use super::MountError;
 
+/// So many workers at least: while one sleeps in an fsync, another answers.
+const LEAST: usize = 2;
+
 /// How to mount. The defaults are those of a mount for everybody on all CPUs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FuseOptions {
@@ -26,7 +29,7 @@ pub struct FuseOptions {
     /// may use.
     pub cpus: Option<Vec<u32>>,
     /// How many requests one CPU can be busy with, or asleep in (an fsync, a page of the image that is
-    /// on the disk), before another waits.
+    /// on the disk), before another waits. There are two workers at least, on whatever CPUs.
     pub workers_per_cpu: usize,
 }
 
@@ -42,7 +45,7 @@ impl Default for FuseOptions {
             synchronous: false,
             allow_other: true,
             cpus: None,
-            workers_per_cpu: 2,
+            workers_per_cpu: 1,
         }
     }
 }
@@ -59,7 +62,8 @@ impl FuseOptions {
             return Err(MountError::NoWorkers);
         }
         // All CPUs first, so that the workers that wait first are on different ones.
-        let rounds = std::iter::repeat_n(wanted, self.workers_per_cpu);
+        let rounds = self.workers_per_cpu.max(LEAST.div_ceil(wanted.len()));
+        let rounds = std::iter::repeat_n(wanted, rounds);
         Ok(rounds.flatten().copied().collect())
     }
 }

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: MIT
 //! Ending a mount.
 
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, open, syncfs};
 use rustix::io::Errno;
 use rustix::mount::{UnmountFlags, unmount};
 
 use super::UnmountError;
-use super::kernel::mounts;
+use super::kernel::{Identity, mounts};
 
 /// How to unmount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,19 +34,31 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Ends a mount from any thread. Does nothing if it has ended: it knows its own from another that was
 /// mounted in its place.
 #[derive(Clone, Debug)]
-pub struct Stopper {
-    id: u64,
+pub struct Stopper(Arc<State>);
+
+#[derive(Debug)]
+struct State {
+    identity: Identity,
     point: PathBuf,
+    /// A descriptor of the connection, only to ask whether there still is one.
+    connection: OwnedFd,
+    /// Relaxed: read after the workers have ended, which the cut made them.
+    was_cut: AtomicBool,
 }
 
 impl Stopper {
-    pub(super) fn new(id: u64, point: PathBuf) -> Self {
-        Self { id, point }
+    pub(super) fn new(identity: Identity, point: PathBuf, connection: OwnedFd) -> Self {
+        Self(Arc::new(State {
+            identity,
+            point,
+            connection,
+            was_cut: AtomicBool::new(false),
+        }))
     }
 
     /// Where it was mounted.
     pub fn point(&self) -> &Path {
-        &self.point
+        &self.0.point
     }
 
     /// Unmounts. The server notices by itself when the mount has ended, which with [`How::Lazy`] is later.
@@ -51,36 +67,67 @@ impl Stopper {
     ///
     /// [`UnmountError::Busy`] with [`How::Clean`] if it is used; else what the kernel says.
     pub fn unmount(&self, how: How) -> Result<(), UnmountError> {
+        // Numbers of mounts and of connections are used again, but not while there is the connection.
+        if !self.is_connected() {
+            return Ok(());
+        }
         let failed = |error| UnmountError::Failed {
-            point: self.point.clone(),
+            point: self.point().into(),
             error,
         };
+        // It may have been moved; and it is nowhere if it was unmounted and is still used.
         let all = mounts().map_err(failed)?;
-        // It may have been moved; if it is nowhere, somebody else has unmounted it.
-        let Some(mine) = all.into_iter().find(|mount| mount.id == self.id) else {
-            return Ok(());
-        };
+        let point = all
+            .into_iter()
+            .find(|mount| mount.identity == self.0.identity)
+            .map(|mount| mount.point);
+        if how == How::Force {
+            self.cut(point.as_deref());
+        }
+        let Some(point) = point else { return Ok(()) };
         let flags = match how {
             How::Clean => UnmountFlags::NOFOLLOW,
-            How::Lazy => UnmountFlags::NOFOLLOW | UnmountFlags::DETACH,
-            How::Force => {
-                write_back(&mine.point);
-                self.abort(&mine.point, mine.minor);
-                UnmountFlags::NOFOLLOW | UnmountFlags::DETACH
-            }
+            How::Lazy | How::Force => UnmountFlags::NOFOLLOW | UnmountFlags::DETACH,
         };
-        unmount(&mine.point, flags).map_err(|error| match error {
-            Errno::BUSY => UnmountError::Busy(mine.point),
-            Errno::PERM => UnmountError::NotPermitted(mine.point),
-            error => failed(error.into()),
-        })
+        match unmount(&point, flags) {
+            Err(Errno::BUSY) => Err(UnmountError::Busy(point)),
+            Err(Errno::PERM) => Err(UnmountError::NotPermitted(point)),
+            // Cutting unmounts what nobody uses.
+            Err(Errno::INVAL) if how == How::Force => Ok(()),
+            Err(error) => Err(failed(error.into())),
+            Ok(()) => Ok(()),
+        }
     }
 
-    /// Cuts the connection: by the mount itself, which is busy then but cut off all the same, and in case
-    /// this kernel does not do that, by its control file.
-    fn abort(&self, point: &Path, minor: u32) {
-        let _ = unmount(point, UnmountFlags::NOFOLLOW | UnmountFlags::FORCE);
-        let _ = std::fs::write(format!("/sys/fs/fuse/connections/{minor}/abort"), "1");
+    /// Whether the connection was cut by [`How::Force`].
+    pub(super) fn was_cut(&self) -> bool {
+        self.0.was_cut.load(Ordering::Relaxed)
+    }
+
+    fn is_connected(&self) -> bool {
+        let now = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        let mut fds = [PollFd::new(&self.0.connection, PollFlags::IN)];
+        match poll(&mut fds, Some(&now)) {
+            Ok(_) => !fds[0].revents().contains(PollFlags::ERR),
+            Err(_) => true,
+        }
+    }
+
+    /// Cuts the connection: by its control file, if that is mounted, and by its mount.
+    fn cut(&self, point: Option<&Path>) {
+        if let Some(point) = point {
+            write_back(point);
+        }
+        self.0.was_cut.store(true, Ordering::Relaxed);
+        let control = format!("/sys/fs/fuse/connections/{}/abort", self.0.identity.minor);
+        let by_control = std::fs::write(control, "1");
+        let by_mount = point.map(|point| unmount(point, UnmountFlags::NOFOLLOW | UnmountFlags::FORCE));
+        if by_control.is_err() && by_mount.is_none() {
+            tracing::error!("unmounted but used, and without /sys/fs/fuse/connections it cannot be cut off");
+        }
     }
 }
 
@@ -88,21 +135,16 @@ impl Stopper {
 fn write_back(point: &Path) {
     let point = point.to_owned();
     let (done, wait) = mpsc::channel();
-    let writer = std::thread::Builder::new()
-        .name("zus-fuse-sync".into())
-        .spawn(move || {
-            let synced = open(
-                &point,
-                OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
-                Mode::empty(),
-            )
-            .and_then(syncfs);
-            let _ = done.send(synced);
-        });
-    let synced = writer
-        .ok()
-        .and_then(|_| wait.recv_timeout(PATIENCE).ok())
-        .unwrap_or(Err(Errno::TIMEDOUT));
+    let sync = move || {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let synced = open(&point, flags, Mode::empty()).and_then(syncfs);
+        let _ = done.send(synced);
+    };
+    let thread = std::thread::Builder::new().name("zus-fuse-sync".into());
+    let synced = match thread.spawn(sync) {
+        Ok(_) => wait.recv_timeout(PATIENCE).unwrap_or(Err(Errno::TIMEDOUT)),
+        Err(_) => Err(Errno::AGAIN),
+    };
     if let Err(error) = synced {
         tracing::warn!(%error, "changed pages may not have been written back");
     }

@@ -100,42 +100,73 @@ impl Draft<'_> {
     pub fn insert(&mut self, tx: &mut Tx<'_>, name: Name<'_>, ino: Ino, kind: Kind) -> Result<()> {
         let name = name.as_bytes();
         let need = entry_len(name);
-        let hash = self.index.hash(name);
-        let (number, block, at, len) = match self.index.room(name) {
-            Some(number) => {
-                let number = u64::from(number);
-                let block = block_of(tx, self.inode, number)?;
-                let bytes = tx.block(block);
-                let fits = |record: &Record<'_>| record.entry.is_none() && record.len >= need;
-                let record = Entries::of(&bytes).flatten().find(fits).ok_or(Error::Io)?;
-                (number, block, record.at, record.len)
-            }
-            None => {
-                let number = self.inode.size / BLOCK;
-                if self.inode.size + BLOCK > MAX_LEN {
-                    return Err(Error::NoSpace);
-                }
-                let near = match number.checked_sub(1) {
-                    Some(last) => Some(block_of(tx, self.inode, last)? + 1),
-                    None => None,
-                };
-                let block = tx.take_zeroed(near)?;
-                self.inode.blocks += 1;
-                tree::set(tx, self.inode, number, Pointer::to(block))?;
-                self.inode.size += BLOCK;
-                (number, block, 0, BLOCK as usize)
-            }
+        let place = match self.index.room(name) {
+            Some(number) => self.place(tx, u64::from(number), need)?,
+            None => self.append(tx)?,
         };
         let mut bytes = Vec::with_capacity(need + RECORD_MIN);
-        if len - need >= RECORD_MIN {
+        let mut rest = place.len - need;
+        if rest >= RECORD_MIN {
             write_entry(&mut bytes, need, ino, kind, name);
-            write_free(&mut bytes, len - need);
+            write_free(&mut bytes, rest);
         } else {
-            write_entry(&mut bytes, len, ino, kind, name);
+            write_entry(&mut bytes, place.len, ino, kind, name);
+            rest = 0;
         }
-        tx.write_in(block, at, &bytes)?;
-        self.changes.push(Change::Add(hash, number * BLOCK + at as u64));
-        self.learn_free(tx, number, block)
+        tx.write_in(place.block, place.at, &bytes)?;
+        let position = place.number * BLOCK + place.at as u64;
+        self.changes.push(Change::Add(self.index.hash(name), position));
+        self.changes.push(Change::Free(
+            place.number as u32,
+            place.elsewhere.max(rest) as u16,
+        ));
+        Ok(())
+    }
+
+    /// The first free record of `need` bytes in block `number`.
+    fn place(&self, tx: &Tx<'_>, number: u64, need: usize) -> Result<Place> {
+        let block = block_of(tx, self.inode, number)?;
+        let bytes = tx.block(block);
+        let (mut found, mut elsewhere) = (None, 0);
+        for record in Entries::of(&bytes) {
+            let record = record?;
+            if record.entry.is_none() && record.len >= need && found.is_none() {
+                found = Some((record.at, record.len));
+            } else if record.entry.is_none() {
+                elsewhere = record.len.max(elsewhere);
+            }
+        }
+        let (at, len) = found.ok_or(Error::Io)?;
+        Ok(Place {
+            number,
+            block,
+            at,
+            len,
+            elsewhere,
+        })
+    }
+
+    /// A new block at the end.
+    fn append(&mut self, tx: &mut Tx<'_>) -> Result<Place> {
+        let number = self.inode.size / BLOCK;
+        if self.inode.size + BLOCK > MAX_LEN {
+            return Err(Error::NoSpace);
+        }
+        let near = match number.checked_sub(1) {
+            Some(last) => Some(block_of(tx, self.inode, last)? + 1),
+            None => None,
+        };
+        let block = tx.take_zeroed(near)?;
+        self.inode.blocks += 1;
+        tree::set(tx, self.inode, number, Pointer::to(block))?;
+        self.inode.size += BLOCK;
+        Ok(Place {
+            number,
+            block,
+            at: 0,
+            len: BLOCK as usize,
+            elsewhere: 0,
+        })
     }
 
     /// Removes the entry at `position`. Free neighbours become one.
@@ -143,17 +174,21 @@ impl Draft<'_> {
         let (number, at) = (position / BLOCK, (position % BLOCK) as usize);
         let block = block_of(tx, self.inode, number)?;
         let bytes = tx.block(block);
-        let (mut start, mut end) = (at, at);
+        let (mut start, mut end, mut longest) = (at, at, 0);
         for record in Entries::of(&bytes) {
             let record = record?;
             if record.at == at {
                 end = at + record.len;
                 self.changes
                     .push(Change::Remove(self.index.hash(record.name), position));
-            } else if record.entry.is_none() && record.at + record.len == at {
+            } else if record.entry.is_some() {
+                continue;
+            } else if record.at + record.len == at {
                 start = record.at;
-            } else if record.entry.is_none() && record.at == end && end > at {
+            } else if record.at == end && end > at {
                 end += record.len;
+            } else {
+                longest = record.len.max(longest);
             }
         }
         if end == at {
@@ -162,7 +197,9 @@ impl Draft<'_> {
         let mut head = Vec::with_capacity(RECORD_MIN);
         write_free(&mut head, end - start);
         tx.write_in(block, start, &head)?;
-        self.learn_free(tx, number, block)
+        self.changes
+            .push(Change::Free(number as u32, longest.max(end - start) as u16));
+        Ok(())
     }
 
     /// Makes the entry at `position` name another inode.
@@ -175,10 +212,17 @@ impl Draft<'_> {
         write_entry(&mut entry, record.len, ino, kind, record.name);
         tx.write_in(block, at, &entry)
     }
+}
 
-    fn learn_free(&mut self, tx: &Tx<'_>, number: u64, block: u64) -> Result<()> {
-        let longest = longest_free(&tx.block(block))?;
-        self.changes.push(Change::Free(number as u32, longest));
-        Ok(())
-    }
+/// A free record.
+struct Place {
+    /// The block of the directory that it is in ...
+    number: u64,
+    /// ... and that on the medium.
+    block: u64,
+    /// Where it starts there, and how many bytes it has.
+    at: usize,
+    len: usize,
+    /// The longest other one there.
+    elsewhere: usize,
 }

@@ -167,7 +167,8 @@ impl Node {
         } else {
             match tree::leaf(medium, inode, index)? {
                 Some(leaf) => {
-                    self.leaf.store(index / FANOUT << 40 | leaf, Ordering::Relaxed);
+                    self.leaf
+                        .store(((index / FANOUT) << 40) | leaf, Ordering::Relaxed);
                     leaf
                 }
                 None => return Ok(None),

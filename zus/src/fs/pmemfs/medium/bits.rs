@@ -158,7 +158,7 @@ impl Bits {
             while end < within.end && end - at < want {
                 let more = (self.free_word(store, hot, end / 64) >> (end % 64)).trailing_ones();
                 end += more.min(64 - end % 64);
-                if end % 64 != 0 || more == 0 {
+                if !end.is_multiple_of(64) || more == 0 {
                     break;
                 }
             }

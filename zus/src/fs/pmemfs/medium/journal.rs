@@ -310,10 +310,10 @@ mod tests {
 
     fn sample() -> Body {
         let mut body = Body::default();
-        body.write(8192, &7u64.to_le_bytes());
-        body.write(8200, &8u64.to_le_bytes());
-        body.bits(16384, &(60..70), true);
-        body.bits(16384, &(3..4), false);
+        body.write(1_008_000, &7u64.to_le_bytes());
+        body.write(1_008_008, &8u64.to_le_bytes());
+        body.bits(1_016_000, &(60..70), true);
+        body.bits(1_016_000, &(3..4), false);
         body
     }
 
@@ -325,9 +325,9 @@ mod tests {
         assert_eq!(
             changes,
             [
-                Change::Write(8192, &bytes),
-                Change::Bits(16384, 60..70, true),
-                Change::Bits(16384, 3..4, false)
+                Change::Write(1_008_000, &bytes),
+                Change::Bits(1_016_000, 60..70, true),
+                Change::Bits(1_016_000, 3..4, false)
             ]
         );
     }
@@ -348,7 +348,7 @@ mod tests {
         let store = Memory::new(geometry.len()).unwrap();
         let body = sample();
         let lane = geometry.journal * BLOCK + LANE;
-        store.store(16384, 0b1000);
+        store.store(1_016_000, 0b1000);
         store.write(lane + HEAD, &body.writes);
         store.write(lane + HEAD + body.writes.len() as u64, &body.bits);
         assert_eq!(
@@ -360,8 +360,8 @@ mod tests {
         assert_eq!(pending(&store, &geometry), 1);
         let replayed = replay(&store, &geometry).unwrap();
         assert_eq!((replayed.committed, replayed.damaged), (1, 0));
-        assert_eq!((store.load(8192), store.load(8200)), (7, 8));
-        assert_eq!((store.load(16384), store.load(16392)), (0xf << 60, 0x3f));
+        assert_eq!((store.load(1_008_000), store.load(1_008_008)), (7, 8));
+        assert_eq!((store.load(1_016_000), store.load(1_016_008)), (0xf << 60, 0x3f));
         assert_eq!(replay(&store, &geometry), Ok(Replayed::default()));
     }
 
@@ -376,6 +376,6 @@ mod tests {
         store.change(lane + HEAD + 16, 0, 1 << 9);
         let replayed = replay(&store, &geometry).unwrap();
         assert_eq!((replayed.committed, replayed.damaged), (0, 1));
-        assert_eq!(store.load(8192), 0);
+        assert_eq!(store.load(1_008_000), 0);
     }
 }

@@ -18,6 +18,8 @@ use crate::store::Store;
 
 /// CPUs that have a chunk of their own at most.
 const SLOTS: usize = 64;
+/// Inodes in use that make a chunk too full to be shared with another CPU, unless there are no blocks for more.
+const CROWD: u32 = 2048;
 
 /// The inode table.
 #[derive(Debug)]
@@ -49,6 +51,11 @@ impl Chunk {
             .flat_map(|(bit, word)| (0..64).filter(move |i| word >> i & 1 != 0).map(move |i| bit + i))
             .map(|bit| self.first + bit)
             .collect()
+    }
+
+    /// How many of its inodes are in use or about to be.
+    fn used(&self) -> u32 {
+        self.bits.count() - self.bits.free()
     }
 
     /// Number of its first inode.
@@ -115,7 +122,7 @@ impl Table {
     /// Inodes in use.
     pub fn used(&self) -> u64 {
         self.read(|inner| {
-            let used = |chunk: &Arc<Chunk>| u64::from(chunk.bits.count() - chunk.bits.free());
+            let used = |chunk: &Arc<Chunk>| u64::from(chunk.used());
             inner.chunks.iter().map(used).sum()
         })
     }
@@ -153,8 +160,11 @@ impl Table {
         let slots = medium.geometry.group_count().min(SLOTS as u64) as usize;
         let mine = slot(slots);
         loop {
-            let count = self.read(|inner| inner.chunks.len());
-            if mine >= count && self.add_chunk(medium, count).is_ok() {
+            let (count, crowded) = self.read(|inner| {
+                let chunk = inner.chunks.get(mine % inner.chunks.len().max(1));
+                (inner.chunks.len(), chunk.is_none_or(|chunk| chunk.used() > CROWD))
+            });
+            if mine >= count && crowded && self.add_chunk(medium, count).is_ok() {
                 continue;
             }
             let taken = self.read(|inner| {

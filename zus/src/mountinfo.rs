@@ -2,12 +2,11 @@
 //! What is mounted where, as `/proc/self/mountinfo` tells: the one source that answers without asking
 //! the file system itself, which may be dead.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
-use rustix::io::Errno;
 use rustix::mount::MountFlags;
 
 /// One mount.
@@ -40,9 +39,7 @@ impl Mounted {
 
     /// Whether it is one of ours that came through /dev/fuse.
     pub fn is_zufs(&self) -> bool {
-        self.kind
-            .strip_prefix("fuse.")
-            .is_some_and(|fs| super::mount::FILE_SYSTEMS.contains(&fs))
+        matches!(&*self.kind, "fuse.pmemfs" | "fuse.nullfs")
     }
 }
 
@@ -60,11 +57,6 @@ pub fn all() -> io::Result<Vec<Mounted>> {
 /// As [`all`].
 pub fn at(dir: &Path) -> io::Result<Option<Mounted>> {
     Ok(all()?.into_iter().rfind(|mounted| mounted.dir == dir))
-}
-
-/// Whether the server behind the mount point `dir` has gone. Waits for one that has not.
-pub fn is_dead(dir: &Path) -> bool {
-    matches!(rustix::fs::statfs(dir), Err(Errno::NOTCONN | Errno::CONNABORTED))
 }
 
 fn parse(text: &[u8]) -> Vec<Mounted> {
@@ -115,36 +107,6 @@ fn unescape(field: &[u8]) -> OsString {
     OsString::from_vec(plain)
 }
 
-/// `path` as the kernel names it: absolute, without symbolic links, "." and "..". Asks nothing of what is
-/// mounted at `path` itself, as long as its last component is a name and no link.
-///
-/// # Errors
-/// As resolving a path: above all `NotFound`.
-pub fn resolve(path: &Path) -> io::Result<PathBuf> {
-    let absolute = std::path::absolute(path)?;
-    if let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name())
-        && !ends_in_dots(path)
-    {
-        let direct = parent.canonicalize()?.join(name);
-        if at(&direct).is_ok_and(|mounted| mounted.is_some()) {
-            return Ok(direct);
-        }
-    }
-    path.canonicalize()
-}
-
-/// Whether the last component of `path` is "." or "..", which [`Path`] partly hides.
-fn ends_in_dots(path: &Path) -> bool {
-    let bytes = path.as_os_str().as_bytes();
-    let last = bytes
-        .rsplit(|&byte| byte == b'/')
-        .find(|component| !component.is_empty());
-    matches!(
-        last.map(OsStr::from_bytes).and_then(OsStr::to_str),
-        Some("." | "..")
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,22 +138,5 @@ mod tests {
     fn this_machine_has_a_root() {
         assert!(at(Path::new("/")).unwrap().is_some());
         assert_eq!(at(Path::new("/no such directory")).unwrap(), None);
-    }
-
-    #[test]
-    fn paths_are_resolved_whichever_way_they_are_written() {
-        let dir = tempfile::tempdir().unwrap();
-        let dir = dir.path().canonicalize().unwrap();
-        std::fs::create_dir(dir.join("real")).unwrap();
-        std::os::unix::fs::symlink("real", dir.join("link")).unwrap();
-        for path in ["real", "real/", "link", "link/.", "real/../link", "real//."] {
-            assert_eq!(resolve(&dir.join(path)).unwrap(), dir.join("real"), "{path}");
-        }
-        assert_eq!(resolve(Path::new("/proc/")).unwrap(), Path::new("/proc"));
-        assert_eq!(resolve(Path::new("/proc/self/../")).unwrap(), Path::new("/proc"));
-        assert_eq!(
-            resolve(&dir.join("none")).unwrap_err().kind(),
-            io::ErrorKind::NotFound
-        );
     }
 }
