@@ -29,6 +29,7 @@ const PACKAGES: &[&str] = &[
     "grep",
     "gzip",
     "kmod",
+    "libc-bin",
     "mount",
     "procps",
     "sed",
