@@ -6,11 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use zus::fs::pmemfs::Pmemfs;
-use zus::fs::{FallocateMode, Kind, RenameMode};
+use zus::fs::{FallocateMode, FileSystem, Kind, RenameMode};
 
 use crate::operation::Operation::{self, *};
 use crate::recorder::{Recorder, memory};
-use crate::support::{Random, Tree, create, difference, make, mount, tree, unmount};
+use crate::support::{Random, Tree, create, difference, make, mount, tree, unmount, write};
 
 /// Does `setup` and then `operation` on a file system of `len` bytes, cuts the operation short everywhere, and
 /// looks at what the next mount makes of it.
@@ -19,6 +19,7 @@ fn cut(len: u64, setup: &[Operation], operation: &Operation) {
     let store = make(len);
     let recorder = Arc::new(Recorder::new(store));
     let fs = Pmemfs::mount(Box::new(recorder.clone()), Path::new("test"), false).unwrap();
+    spoil(&fs);
     for operation in setup {
         operation.run(&fs).unwrap();
     }
@@ -64,6 +65,20 @@ fn cut(len: u64, setup: &[Operation], operation: &Operation) {
         assert_eq!(unmount(fs, &store).orphans, 0);
     });
     assert!(count > 5, "{what}: {count} states seen");
+}
+
+/// Fills what is free with what nobody must see again.
+fn spoil(fs: &Pmemfs) {
+    let junk = create(fs, "junk", Kind::File).unwrap();
+    write(
+        fs,
+        junk,
+        0,
+        &vec![0xaa; fs.statfs().unwrap().blocks_free as usize * 4096],
+    )
+    .unwrap();
+    assert!(fs.statfs().unwrap().blocks_free < 8);
+    Unlink(path("junk")).run(fs).unwrap();
 }
 
 /// `found` with the contents of files as in `after` if each of their bytes is as in `before` or in `after`.
