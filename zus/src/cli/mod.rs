@@ -3,6 +3,7 @@
 
 mod attend;
 mod background;
+mod check;
 mod feeding;
 mod image;
 mod live;
@@ -39,6 +40,7 @@ pub struct Cli {
 #[derive(clap::Subcommand)]
 enum Command {
     Mkfs(mkfs::Mkfs),
+    Check(check::Check),
     Mount(mount::Mount),
     Remount(remount::Remount),
     Umount(umount::Umount),
@@ -53,6 +55,7 @@ impl Cli {
     pub fn run(self) -> Result<()> {
         match self.command {
             Command::Mkfs(command) => command.run(),
+            Command::Check(command) => command.run(),
             Command::Mount(command) => command.run(),
             Command::Remount(command) => command.run(),
             Command::Umount(command) => command.run(),

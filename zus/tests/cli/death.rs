@@ -101,7 +101,9 @@ fn after_sigkill_under_load_the_mount_point_is_cleaned_up_and_synced_data_are_th
     assert!(err.contains("died") && err.contains("mnt"), "{err}");
     assert!(!scene.is_mounted(&scene.mnt()));
     assert_eq!(scene.status().len(), 0);
+    assert!(scene.zus(&["check", "img"]).ok().out.contains("not end in order"));
     check(&scene, &synced);
+    assert!(!scene.zus(&["check", "img"]).ok().out.contains("not end in order"));
 }
 
 #[test]
