@@ -59,6 +59,14 @@ impl FileSystem for Pmemfs {
     fn lookup(&self, parent: Ino, name: Name<'_>) -> Result<Entry> {
         self.lookup_name(parent, name)
     }
+    fn by_number(&self, ino: Ino) -> Result<Entry> {
+        let node = self.node(ino)?;
+        // Under the lock, so that nobody frees it in between.
+        let state = node.read();
+        let attr = node.attr(&state)?;
+        node.retain();
+        Ok(Entry { attr })
+    }
     fn forget(&self, ino: Ino, count: u64) {
         self.forget_node(ino, count);
     }
