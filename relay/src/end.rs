@@ -75,6 +75,11 @@ impl End {
         &self.stats
     }
 
+    /// Counts in `stats` from now on, which is written by this thread alone.
+    pub(crate) fn count_in(&mut self, stats: Arc<Stats>) {
+        self.stats = stats;
+    }
+
     /// Whether the last operation was answered: nothing is posted, or taken, and unanswered.
     #[inline]
     pub(crate) fn is_idle(&self) -> bool {

@@ -135,7 +135,7 @@ impl<T> Poller<T> {
         self.ends.control.clone()
     }
 
-    /// Takes `server` in, with `kept` beside it. Its request bell must be an eventfd; those of one client may
+    /// Takes `server` in, with `kept` beside it. It counts with the poller from now on. Its request bell must be an eventfd; those of one client may
     /// share one, those of different clients not, which could keep each other's from being heard.
     ///
     /// # Errors
@@ -147,6 +147,7 @@ impl<T> Poller<T> {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         };
         watch(&self.ends.epoll, fd)?;
+        server.end.count_in(Arc::clone(&self.ends.stats));
         server.end.peer(); // tells the client where it will be served
         let index = match self.ends.entries.iter().position(|entry| entry.used.is_none()) {
             Some(index) => index,
@@ -224,7 +225,7 @@ impl<T> Poller<T> {
             .is_none_or(|(server, _)| server.is_abandoned())
     }
 
-    /// What the worker has done, all ends together; each end counts its own wakes.
+    /// What the worker has done, all ends together, from when they were added.
     pub fn stats(&self) -> &Arc<Stats> {
         &self.ends.stats
     }
@@ -277,10 +278,7 @@ impl<T> Ends<T> {
             generation: *generation,
         };
         match server.take(taken) {
-            Ok(message) => {
-                self.stats.handoff();
-                Some(Event::Request(token, message))
-            }
+            Ok(message) => Some(Event::Request(token, message)),
             Err(why) => {
                 let (server, kept) = self.take_out(index)?;
                 drop(server);
