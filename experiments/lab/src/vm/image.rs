@@ -131,7 +131,7 @@ impl Image {
         let dirs = [
             "dev",
             "proc",
-            "root",
+            "disk",
             "usr",
             "usr/lib",
             "usr/lib/x86_64-linux-gnu",
