@@ -107,7 +107,7 @@ fn reason(chosen: &Record<'_>, ranked: &[Record<'_>]) -> String {
         format!(" ({})", others.join(", "))
     };
     format!(
-        "{}: never more than {:.2} times the best strategy's median{against}; its own: {}",
+        "-o relay={}: its median is never more than {:.2} times the best strategy's{against}: {}",
         chosen.strategy,
         chosen.worst,
         figures.join(", "),
@@ -148,8 +148,8 @@ mod tests {
         assert_eq!(found.worst, 1.5);
         assert_eq!(
             found.reason,
-            "hybrid: never more than 1.50 times the best strategy's median (yield 200.00); \
-             its own: cross 200 ns, same 3.90 µs"
+            "-o relay=hybrid: its median is never more than 1.50 times the best strategy's (yield 200.00): \
+             cross 200 ns, same 3.90 µs"
         );
     }
 

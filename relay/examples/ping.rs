@@ -6,13 +6,29 @@ use relay::{Bell, Client, Policy, Server, SlotRef, Strategy, calibrate, cpu};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> std::process::ExitCode {
+    match run() {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("ping: {why}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let strategies = match arguments.next() {
         Some(name) => vec![name.parse()?],
         None => Strategy::ALL.to_vec(),
     };
-    let placement = arguments.next();
+    let placement = arguments.next().map(|name| name.to_lowercase());
+    if let Some(other) = placement
+        .as_ref()
+        .filter(|name| !["same", "cross"].contains(&name.as_str()))
+    {
+        return Err(format!("unknown placement '{other}' (there are same, cross)").into());
+    }
     let count: Option<usize> = arguments.next().map(|count| count.parse()).transpose()?;
     let window = calibrate::window();
     println!("window {window:?}");
@@ -20,9 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let cpus = cpu::allowed();
     for strategy in strategies {
         for (name, there) in [("same", cpus[0]), ("cross", cpus[cpus.len() - 1])] {
-            let asked = placement
-                .as_ref()
-                .is_none_or(|asked| asked.eq_ignore_ascii_case(name));
+            let asked = placement.as_ref().is_none_or(|asked| asked == name);
             if asked && (name == "same" || there != cpus[0]) {
                 ping(strategy, window, (cpus[0], there), count)?;
             }

@@ -14,16 +14,18 @@ const ENOUGH: usize = 400;
 /// the time slices of others.
 const BOUNDS: (Duration, Duration) = (Duration::from_micros(2), Duration::from_micros(100));
 
-/// The cost of a round trip through two sleeping threads, by the lower quartile: how long it can pay
-/// to spin before sleeping. Across two CPUs where this thread may use two (the only placement in
-/// which anybody spins), else on the one. Takes at most 50 ms; moves no thread but its own two.
+/// The cost of a round trip through two sleeping threads: how long it can pay to spin before
+/// sleeping. The median: a busy machine has trips far too long (a thread waits for its turn) and far
+/// too short (its CPU was kept from halting), and a window too short is worse than one too long.
+/// Across two CPUs where this thread may use two (the only placement in which anybody spins), else on
+/// the one: so call it before pinning. Takes at most 50 ms; moves no thread but its own two.
 pub fn window() -> Duration {
     let cpus = cpu::allowed();
     let (here, there) = (cpus[0], cpus[cpus.len() - 1]);
     let mut trips = round_trips(here, there);
     trips.sort_unstable();
-    let quartile = trips.get(trips.len() / 4).copied().unwrap_or(BOUNDS.1);
-    quartile.clamp(BOUNDS.0, BOUNDS.1)
+    let median = trips.get(trips.len() / 2).copied().unwrap_or(BOUNDS.1);
+    median.clamp(BOUNDS.0, BOUNDS.1)
 }
 
 /// Hands a word to and fro between two threads that always sleep.

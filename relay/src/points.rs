@@ -3,14 +3,14 @@
 //! crate's own tests they are nothing.
 
 /// The point `label` is reached.
-#[cfg(not(test))]
+#[cfg(any(loom, not(test)))]
 #[inline(always)]
 pub(crate) fn at(_label: &'static str) {}
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 pub(crate) use delays::{Delays, at};
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod delays {
     use std::cell::Cell;
     use std::time::{Duration, Instant};

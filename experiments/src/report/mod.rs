@@ -7,6 +7,7 @@ mod html;
 mod markdown;
 mod plot;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -108,22 +109,17 @@ fn question(results: &Results) -> &'static str {
 
 /// What to mount with, by feeder where there are several.
 fn advice(results: &Results) -> Vec<String> {
-    let mut feeders: Vec<&str> = results
-        .rows
-        .iter()
-        .filter(|row| row.strategy.is_some())
-        .map(|row| row.mechanism.as_str())
-        .collect();
-    feeders.dedup();
-    feeders.sort_unstable();
-    feeders.dedup();
-    let said = |feeder: &&str| {
-        Some(format!(
-            "{feeder}: relay={}",
-            recommend(results, Some(feeder))?.reason
-        ))
+    let ours = results.rows.iter().filter(|row| row.strategy.is_some());
+    let mechanisms: BTreeSet<&str> = ours.map(|row| row.mechanism.as_str()).collect();
+    let say = |mechanism: &&str| {
+        let reason = recommend(results, Some(mechanism))?.reason;
+        Some(if mechanisms.len() > 1 {
+            format!("through {mechanism}, {reason}")
+        } else {
+            reason
+        })
     };
-    feeders.iter().filter_map(said).collect()
+    mechanisms.iter().filter_map(say).collect()
 }
 
 #[cfg(test)]

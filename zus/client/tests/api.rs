@@ -4,7 +4,7 @@
 mod common;
 
 use std::collections::BTreeSet;
-use std::io::{Read, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use common::{Server, errno};
@@ -98,7 +98,7 @@ fn opening_honours_its_options() {
     file.write_all(b"ab").unwrap();
     file.write_all(b"cd").unwrap();
     assert_eq!(file.stat().unwrap().size, 14);
-    assert_eq!(file.seek(SeekFrom::Current(0)).unwrap(), 14);
+    assert_eq!(file.stream_position().unwrap(), 14);
     let mut back = [0; 4];
     file.pread(&mut back, 10).unwrap();
     assert_eq!(&back, b"abcd");

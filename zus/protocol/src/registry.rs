@@ -47,10 +47,10 @@ pub struct Entry {
     pub fs: String,
     /// The feeder.
     pub feeder: String,
-    /// The Unix socket on which it takes commands.
+    /// The Unix socket on which it takes commands: beside the entry, under the same name with `.sock`.
     #[serde(with = "path")]
     pub control: PathBuf,
-    /// The Unix socket on which clients in shared memory connect, if the feeder is that.
+    /// The Unix socket on which clients in shared memory connect, if the feeder is that: likewise, `.data`.
     #[serde(with = "path::optional", default)]
     pub data: Option<PathBuf>,
     /// Whether it was unmounted while in use: no longer at `dir`, serving its last users.
@@ -79,13 +79,16 @@ impl Entry {
         }
         let mut text = String::new();
         file.take(MAX_ENTRY).read_to_string(&mut text)?;
-        let entry: Self = serde_json::from_str(&text)?;
+        let mut entry: Self = serde_json::from_str(&text)?;
         if entry.format != FORMAT {
             return Err(invalid("a registry entry of another version"));
         }
         if entry.uid != meta.uid() {
             return Err(invalid("a registry entry that is not its owner's"));
         }
+        // Whatever it says: so that its writer cannot have root send words to somebody else's socket.
+        entry.control = path.with_extension("sock");
+        entry.data = entry.data.map(|_| path.with_extension("data"));
         Ok(entry)
     }
 }
@@ -132,9 +135,8 @@ pub fn runtime_dir() -> PathBuf {
 const ROOT_DIR: &str = "/run/zus";
 
 fn env_dir(name: &str) -> Option<PathBuf> {
-    std::env::var_os(name)
-        .filter(|value| !value.is_empty())
-        .map(PathBuf::from)
+    let value = std::env::var_os(name).filter(|value| !value.is_empty())?;
+    std::path::absolute(value).ok()
 }
 
 /// All runtime directories that the user who asks has a right to look into: its own; root's; for root,
@@ -224,8 +226,26 @@ mod tests {
     #[test]
     fn an_entry_comes_back_as_it_was_written_whatever_bytes_its_paths_have() {
         let dir = tempfile::tempdir().unwrap();
-        let path = write(dir.path(), "1.json", &serde_json::to_string(&entry()).unwrap());
-        assert_eq!(Entry::read(&path).unwrap(), entry());
+        let written = Entry {
+            control: dir.path().join("1.sock"),
+            ..entry()
+        };
+        let path = write(dir.path(), "1.json", &serde_json::to_string(&written).unwrap());
+        assert_eq!(Entry::read(&path).unwrap(), written);
+    }
+
+    #[test]
+    fn sockets_are_beside_the_entry_whatever_it_says() {
+        let dir = tempfile::tempdir().unwrap();
+        let written = Entry {
+            control: "/run/another.sock".into(),
+            data: Some("/run/yet/another.sock".into()),
+            ..entry()
+        };
+        let path = write(dir.path(), "7.json", &serde_json::to_string(&written).unwrap());
+        let read = Entry::read(&path).unwrap();
+        assert_eq!(read.control, dir.path().join("7.sock"));
+        assert_eq!(read.data, Some(dir.path().join("7.data")));
     }
 
     #[test]

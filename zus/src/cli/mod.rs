@@ -3,6 +3,7 @@
 
 mod attend;
 mod background;
+mod check;
 mod feeding;
 mod image;
 mod kernel;
@@ -40,6 +41,7 @@ pub struct Cli {
 #[derive(clap::Subcommand)]
 enum Command {
     Mkfs(mkfs::Mkfs),
+    Check(check::Check),
     Mount(mount::Mount),
     Remount(remount::Remount),
     Umount(umount::Umount),
@@ -55,6 +57,7 @@ impl Cli {
     pub fn run(self) -> Result<()> {
         match self.command {
             Command::Mkfs(command) => command.run(),
+            Command::Check(command) => command.run(),
             Command::Mount(command) => command.run(),
             Command::Remount(command) => command.run(),
             Command::Umount(command) => command.run(),

@@ -14,7 +14,7 @@ use super::{point, size};
 use crate::control::{self, Reply, Request};
 
 /// How long a server may take over its answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Show what is mounted, and how its servers are.
 #[derive(clap::Args)]

@@ -101,7 +101,9 @@ fn after_sigkill_under_load_the_mount_point_is_cleaned_up_and_synced_data_are_th
     assert!(err.contains("died") && err.contains("mnt"), "{err}");
     assert!(!scene.is_mounted(&scene.mnt()));
     assert_eq!(scene.status().len(), 0);
+    assert!(scene.zus(&["check", "img"]).ok().out.contains("not end in order"));
     check(&scene, &synced);
+    assert!(!scene.zus(&["check", "img"]).ok().out.contains("not end in order"));
 }
 
 #[test]
@@ -148,6 +150,21 @@ fn a_second_sigterm_hurries() {
     drop(file);
     assert!(!scene.is_mounted(&scene.mnt()));
     scene.zus(&["mount", "img", "mnt"]).ok();
+}
+
+#[test]
+fn sigterm_ends_a_server_that_was_unmounted_lazily() {
+    needs!(can_mount);
+    let scene = Scene::mounted();
+    let mut file = File::create(scene.path("mnt/a")).unwrap();
+    file.write_all(b"kept").unwrap();
+    scene.zus(&["umount", "mnt", "--lazy"]).ok();
+    scene.end_server(Signal::TERM);
+    assert_eq!(scene.status().len(), 0);
+    assert!(file.write_all(b"x").is_err());
+    assert!(!scene.zus(&["check", "img"]).ok().out.contains("not end in order"));
+    scene.zus(&["mount", "img", "mnt"]).ok();
+    assert_eq!(fs::read_to_string(scene.path("mnt/a")).unwrap(), "kept");
 }
 
 #[test]

@@ -7,5 +7,6 @@ mod mkfs;
 mod mount;
 mod options;
 mod scene;
+mod shm;
 mod status;
 mod umount;

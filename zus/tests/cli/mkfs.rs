@@ -38,6 +38,23 @@ fn a_folder_that_is_missing_and_a_directory_are_named() {
 }
 
 #[test]
+fn an_image_is_checked_and_damage_is_told() {
+    let scene = Scene::new();
+    let image = scene.image("img", "64M");
+    assert!(scene.zus(&["check", "img"]).ok().out.contains("sound"));
+    scene.zus(&["check", "missing"]).fails(&["missing"]);
+    fs::write(scene.path("letter"), "Dear Sir").unwrap();
+    scene
+        .zus(&["check", "letter"])
+        .fails(&["letter", "not a pmemfs image"]);
+    // The superblock's copy, in the last block.
+    let file = fs::OpenOptions::new().write(true).open(&image).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &[0; 4096], (64 << 20) - 4096).unwrap();
+    let outcome = scene.zus(&["check", "img"]).fails(&["img", "damaged"]);
+    assert!(outcome.out.contains("copy of the superblock"), "{}", outcome.out);
+}
+
+#[test]
 fn a_mounted_image_is_not_overwritten_even_by_force() {
     needs!(can_mount);
     let scene = Scene::mounted();
@@ -45,6 +62,7 @@ fn a_mounted_image_is_not_overwritten_even_by_force() {
     scene
         .zus(&["mkfs", "img", "--size", "64M", "--force"])
         .fails(&["img", "mounted"]);
+    scene.zus(&["check", "img"]).fails(&["img", "mounted"]);
     scene.zus(&["umount", "mnt"]).ok();
     scene.zus(&["mount", "img", "mnt"]).ok();
     assert_eq!(fs::read_to_string(scene.path("mnt/a")).unwrap(), "kept");

@@ -322,6 +322,26 @@ fn in_the_foreground_it_serves_until_a_signal_and_logs_to_standard_error() {
 }
 
 #[test]
+fn an_interrupted_command_leaves_no_mount() {
+    needs!(can_mount);
+    let scene = Scene::new();
+    let image = scene.image("img", "64M");
+    // The server as the command starts it; the command that would listen to it is gone.
+    let mut command = scene.command(&["mount", "--server"]);
+    command
+        .args([&image, &scene.mnt()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut server = command.spawn().unwrap();
+    drop(server.stdout.take());
+    let output = server.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(!scene.is_mounted(&scene.mnt()));
+    assert_eq!(scene.status().len(), 0);
+    assert!(!scene.zus(&["check", "img"]).ok().out.contains("not end in order"));
+}
+
+#[test]
 fn verbose_says_what_was_chosen() {
     needs!(can_mount);
     let scene = Scene::new();

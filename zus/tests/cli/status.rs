@@ -3,6 +3,8 @@
 
 use std::fs;
 
+use rustix::process::{Signal, kill_process};
+
 use crate::scene::{Scene, needs};
 
 #[test]
@@ -55,6 +57,17 @@ fn status_tells_how_a_mount_is() {
     );
     let out = scene.zus(&["status", "mnt"]).ok().out;
     assert!(out.contains("WRITE") && out.contains("HANDOFFS"), "{out}");
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_silent() {
+    needs!(can_mount);
+    let scene = Scene::mounted();
+    let pid = scene.server();
+    kill_process(pid, Signal::STOP).unwrap();
+    assert_eq!(scene.status()[0]["state"], "silent");
+    kill_process(pid, Signal::CONT).unwrap();
+    assert_eq!(scene.status()[0]["state"], "live");
 }
 
 #[test]

@@ -4,6 +4,9 @@
 use std::fs::{self, File};
 use std::io::{Read, Write};
 
+use rustix::mount::{UnmountFlags, unmount};
+use rustix::process::{Signal, kill_process};
+
 use crate::scene::{Scene, needs, runs, wait_until};
 
 #[test]
@@ -91,7 +94,7 @@ fn the_servers_own_end_is_in_order_when_another_program_unmounts() {
     let scene = Scene::mounted();
     let pid = scene.server();
     fs::write(scene.path("mnt/a"), "kept").unwrap();
-    rustix::mount::unmount(scene.mnt(), rustix::mount::UnmountFlags::empty()).unwrap();
+    unmount(scene.mnt(), UnmountFlags::empty()).unwrap();
     wait_until("the server has ended", || !runs(pid));
     assert_eq!(scene.status().len(), 0);
     scene.zus(&["mount", "img", "mnt"]).ok();
@@ -124,8 +127,23 @@ fn something_mounted_over_it_is_not_unmounted_by_mistake() {
     let flags = rustix::mount::MountFlags::empty();
     rustix::mount::mount("none", scene.mnt(), "tmpfs", flags, None::<&std::ffi::CStr>).unwrap();
     scene.zus(&["umount", "mnt"]).fails(&["mnt", "tmpfs"]);
-    rustix::mount::unmount(scene.mnt(), rustix::mount::UnmountFlags::empty()).unwrap();
+    unmount(scene.mnt(), UnmountFlags::empty()).unwrap();
     scene.zus(&["umount", "mnt"]).ok();
+}
+
+#[test]
+fn a_server_that_ends_leaves_other_mounts_alone() {
+    needs!(can_mount);
+    let (first, second) = (Scene::mounted(), Scene::new());
+    let pid = first.server();
+    kill_process(pid, Signal::STOP).unwrap();
+    unmount(first.mnt(), UnmountFlags::empty()).unwrap();
+    // The kernel gives this one the numbers of the other, unless somebody else was faster.
+    second.zus(&["mount", "none", "mnt", "--fs", "nullfs"]).ok();
+    kill_process(pid, Signal::CONT).unwrap();
+    wait_until("the first server has ended", || !runs(pid));
+    assert!(second.is_mounted(&second.mnt()));
+    fs::write(second.path("mnt/a"), "x").unwrap();
 }
 
 #[test]

@@ -147,7 +147,7 @@ fn a_file_without_a_name_lives_until_it_is_forgotten() {
         .attr
         .ino;
     write(&fs, ino, 0, &[7; 100_000]).unwrap();
-    fs.lookup(ROOT, name("file")).unwrap();
+    assert_eq!(fs.by_number(ino).unwrap().attr.ino, ino);
     fs.unlink(ROOT, name("file")).unwrap();
     refused(fs.lookup(ROOT, name("file")), Error::NotFound);
     assert_eq!(fs.getattr(ino).unwrap().nlink, 0);
@@ -157,6 +157,7 @@ fn a_file_without_a_name_lives_until_it_is_forgotten() {
     assert_eq!(read(&fs, ino, 99_999, 2).unwrap(), [7, 8]);
     fs.forget(ino, 1);
     refused(fs.getattr(ino), Error::Stale);
+    refused(fs.by_number(ino), Error::Stale);
     assert_eq!(fs.statfs().unwrap().blocks_free, free);
     fs.forget(ino, 5);
     fs.forget(4711, 1);

@@ -6,11 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use zus::fs::pmemfs::Pmemfs;
-use zus::fs::{FallocateMode, Kind, RenameMode};
+use zus::fs::{FallocateMode, FileSystem, Kind, RenameMode};
 
 use crate::operation::Operation::{self, *};
 use crate::recorder::{Recorder, memory};
-use crate::support::{Random, Tree, create, difference, make, mount, tree, unmount};
+use crate::support::{Random, Tree, create, difference, find, make, mount, read, tree, unmount, write};
 
 /// Does `setup` and then `operation` on a file system of `len` bytes, cuts the operation short everywhere, and
 /// looks at what the next mount makes of it.
@@ -19,6 +19,7 @@ fn cut(len: u64, setup: &[Operation], operation: &Operation) {
     let store = make(len);
     let recorder = Arc::new(Recorder::new(store));
     let fs = Pmemfs::mount(Box::new(recorder.clone()), Path::new("test"), false).unwrap();
+    spoil(&fs);
     for operation in setup {
         operation.run(&fs).unwrap();
     }
@@ -40,10 +41,11 @@ fn cut(len: u64, setup: &[Operation], operation: &Operation) {
         let store = memory(state);
         let fs = mount(&store);
         let found = tree(&fs);
-        let merged = if operation.is_in_place() {
+        let in_place = operation.is_in_place() && !over;
+        let merged = if in_place {
             merge(&found, &before, &after)
         } else {
-            found
+            found.clone()
         };
         let differs = difference(&merged, &after);
         if over {
@@ -58,12 +60,35 @@ fn cut(len: u64, setup: &[Operation], operation: &Operation) {
                 "{what}: state {count} is not that before it, nor after it: {differs}"
             );
         }
-        // It goes on from there.
+        // It goes on from there, and nothing shows that was never in a file.
+        for (path, thing) in found.iter().filter(|(_, thing)| thing.kind == Kind::File) {
+            Resize(path.clone(), thing.size + 6000).run(&fs).unwrap();
+            let tail = read(&fs, find(&fs, path).unwrap(), thing.size, 9000).unwrap();
+            assert_eq!(
+                tail,
+                vec![0; 6000],
+                "{what}: state {count}: behind the end of {path}"
+            );
+        }
         create(&fs, "afterwards", Kind::Directory).unwrap();
         create(&fs, "afterwards/too", Kind::File).unwrap();
         assert_eq!(unmount(fs, &store).orphans, 0);
     });
     assert!(count > 5, "{what}: {count} states seen");
+}
+
+/// Fills what is free with what nobody must see again.
+fn spoil(fs: &Pmemfs) {
+    let junk = create(fs, "junk", Kind::File).unwrap();
+    write(
+        fs,
+        junk,
+        0,
+        &vec![0xaa; fs.statfs().unwrap().blocks_free as usize * 4096],
+    )
+    .unwrap();
+    assert!(fs.statfs().unwrap().blocks_free < 8);
+    Unlink(path("junk")).run(fs).unwrap();
 }
 
 /// `found` with the contents of files as in `after` if each of their bytes is as in `before` or in `after`.
@@ -195,11 +220,11 @@ fn allocating() {
 #[test]
 fn freeing_what_takes_many_steps() {
     let mut scattered = vec![Create(path("f"), Kind::File), Create(path("other"), Kind::File)];
-    for i in 0..600 {
+    for i in 0..1030 {
         scattered.push(Write(path("f"), i * 4096, vec![4; 4096]));
         scattered.push(Write(path("other"), i * 4096, vec![5]));
     }
     for operation in [Unlink(path("f")), Resize(path("f"), 5000)] {
-        cut(8 << 20, &scattered, &operation);
+        cut(12 << 20, &scattered, &operation);
     }
 }

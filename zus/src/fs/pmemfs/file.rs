@@ -109,45 +109,39 @@ impl Pmemfs {
         Ok(done)
     }
 
-    /// Writes all of `from`, at most a piece, in one transaction: as much of it as there is space for.
+    /// Writes `from`, at most a piece, in one transaction; where there is no space for it, half of it, and so
+    /// on. Returns how many bytes.
     fn add(&self, node: &Node, state: &mut State, offset: u64, from: Window<'_>) -> Result<u64> {
         let mut len = from.len() as u64;
         loop {
             match self.add_all(node, state, offset, part(from, 0, len)?) {
                 Ok(()) => return Ok(len),
-                // What was taken for it is free again: so much should fit.
-                Err((Error::NoSpace, fitted)) if fitted > 0 => len = fitted,
-                Err((error, _)) => return Err(error),
+                Err(Error::NoSpace) if offset / BLOCK < (offset + len - 1) / BLOCK => {
+                    let middle = (offset + len / 2) / BLOCK * BLOCK;
+                    len = middle.max((offset / BLOCK + 1) * BLOCK) - offset;
+                }
+                Err(error) => return Err(error),
             }
         }
     }
 
-    /// Writes all of `from` or nothing. An error comes with the number of bytes before it.
-    fn add_all(
-        &self,
-        node: &Node,
-        state: &mut State,
-        offset: u64,
-        from: Window<'_>,
-    ) -> std::result::Result<(), (Error, u64)> {
-        let nothing = |error| (error, 0);
-        let mut tx = Tx::new(&self.medium).map_err(nothing)?;
+    /// Writes all of `from` or nothing.
+    fn add_all(&self, node: &Node, state: &mut State, offset: u64, from: Window<'_>) -> Result<()> {
+        let mut tx = Tx::new(&self.medium)?;
         let mut inode = node.draft(state);
         let end = offset + from.len() as u64;
-        self.clear_tail(&state.inode, offset).map_err(nothing)?;
+        self.clear_tail(&state.inode, offset)?;
         let mut spare: Option<Run> = None;
         for (index, at, start, len) in parts(offset, from.len() as u64) {
             let last = (end - 1) / BLOCK;
-            part(from, start, len)
-                .and_then(|from| self.add_part(&mut tx, &mut inode, (index, last), &mut spare, at, from))
-                .map_err(|error| (error, start))?;
+            let from = part(from, start, len)?;
+            self.add_part(&mut tx, &mut inode, (index, last), &mut spare, at, from)?;
         }
         inode.size = inode.size.max(end);
         inode.mtime = clock::now();
         inode.ctime = inode.mtime;
-        tx.inode(node.at, &mut inode)
-            .and_then(|()| tx.commit())
-            .map_err(nothing)?;
+        tx.inode(node.at, &mut inode)?;
+        tx.commit()?;
         node.settle(state, inode);
         Ok(())
     }
