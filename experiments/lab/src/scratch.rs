@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// How long a server whose mount is gone may take to end by itself.
+/// How long a server whose mount is gone may take to end in order.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The folder.
@@ -62,14 +62,18 @@ impl Drop for Scratch {
             }
         }
         let deadline = Instant::now() + PATIENCE;
-        let mut users = users(&self.path);
-        while !users.is_empty() && Instant::now() < deadline {
+        signal(&self.path, Signal::SIGTERM);
+        while !users(&self.path).is_empty() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(20));
-            users = self::users(&self.path);
         }
-        for pid in users {
-            let _ = kill(pid, Signal::SIGKILL);
-        }
+        signal(&self.path, Signal::SIGKILL);
+    }
+}
+
+/// Tells whoever has something below `dir` open to end.
+fn signal(dir: &Path, signal: Signal) {
+    for pid in users(dir) {
+        let _ = kill(pid, signal);
     }
 }
 
