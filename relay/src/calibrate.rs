@@ -14,28 +14,18 @@ const ENOUGH: usize = 400;
 /// the time slices of others.
 const BOUNDS: (Duration, Duration) = (Duration::from_micros(2), Duration::from_micros(100));
 
-/// Round trips that are judged together.
-const BATCH: usize = 50;
-
 /// The cost of a round trip through two sleeping threads: how long it can pay to spin before
-/// sleeping. The median of the best batch, so that what else the machine did meanwhile counts little.
+/// sleeping. The median: a busy machine has trips far too long (a thread waits for its turn) and far
+/// too short (its CPU was kept from halting), and a window too short is worse than one too long.
 /// Across two CPUs where this thread may use two (the only placement in which anybody spins), else on
 /// the one: so call it before pinning. Takes at most 50 ms; moves no thread but its own two.
 pub fn window() -> Duration {
     let cpus = cpu::allowed();
     let (here, there) = (cpus[0], cpus[cpus.len() - 1]);
-    best_median(round_trips(here, there)).clamp(BOUNDS.0, BOUNDS.1)
-}
-
-/// The least median of a batch; the upper bound if nothing was measured.
-fn best_median(mut trips: Vec<Duration>) -> Duration {
-    let median = |batch: &mut [Duration]| {
-        batch.sort_unstable();
-        batch[batch.len() / 2]
-    };
-    let whole = trips.len().max(BATCH) / BATCH * BATCH;
-    trips.truncate(whole);
-    trips.chunks_mut(BATCH).map(median).min().unwrap_or(BOUNDS.1)
+    let mut trips = round_trips(here, there);
+    trips.sort_unstable();
+    let median = trips.get(trips.len() / 2).copied().unwrap_or(BOUNDS.1);
+    median.clamp(BOUNDS.0, BOUNDS.1)
 }
 
 /// Hands a word to and fro between two threads that always sleep.
@@ -89,17 +79,6 @@ mod tests {
     fn the_window_is_within_its_bounds() {
         let window = window();
         assert!((BOUNDS.0..=BOUNDS.1).contains(&window), "{window:?}");
-    }
-
-    #[test]
-    fn a_busy_spell_does_not_count() {
-        let quiet = [Duration::from_micros(40); BATCH];
-        let busy = [Duration::from_micros(400); BATCH];
-        assert_eq!(best_median([busy, quiet, busy].concat()), quiet[0]);
-        // What is left of a batch is too little to judge by, unless there is no more.
-        assert_eq!(best_median([&busy[..], &quiet[..3]].concat()), busy[0]);
-        assert_eq!(best_median(quiet[..3].to_vec()), quiet[0]);
-        assert_eq!(best_median(Vec::new()), BOUNDS.1);
     }
 
     #[test]

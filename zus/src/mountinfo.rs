@@ -6,12 +6,17 @@ use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use rustix::mount::MountFlags;
 
 /// One mount.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mounted {
+    /// Its number, which another mount may get when it is gone.
+    pub id: u64,
+    /// The minor device number of its file system: of one through /dev/fuse, the number of the connection.
+    pub minor: u32,
     /// Where.
     pub dir: PathBuf,
     /// The file system's type, with its subtype: "ext4", "fuse.pmemfs".
@@ -66,7 +71,9 @@ fn parse(text: &[u8]) -> Vec<Mounted> {
 /// `ID PARENT MAJOR:MINOR ROOT DIR OPTIONS [TAG...] - KIND SOURCE SUPER_OPTIONS`, see proc(5).
 fn parse_line(line: &[u8]) -> Option<Mounted> {
     let mut fields = line.split(|&byte| byte == b' ');
-    let dir = unescape(fields.nth(4)?);
+    let id = number(fields.next()?)?;
+    let minor = number(fields.nth(1)?.rsplit(|&byte| byte == b':').next()?)?;
+    let dir = unescape(fields.nth(1)?);
     let mut options = String::from_utf8_lossy(fields.next()?).into_owned();
     let mut fields = fields.skip_while(|field| field != b"-").skip(1);
     let kind = String::from_utf8_lossy(&unescape(fields.next()?).into_vec()).into_owned();
@@ -74,11 +81,17 @@ fn parse_line(line: &[u8]) -> Option<Mounted> {
     options += ",";
     options += &String::from_utf8_lossy(fields.next().unwrap_or_default());
     Some(Mounted {
+        id,
+        minor,
         dir: dir.into(),
         kind,
         source,
         options,
     })
+}
+
+fn number<T: FromStr>(field: &[u8]) -> Option<T> {
+    std::str::from_utf8(field).ok()?.parse().ok()
 }
 
 /// Space, tab, newline and backslash stand there as a backslash and three octal digits.
@@ -114,11 +127,12 @@ mod tests {
     #[test]
     fn lines_with_and_without_tags_and_with_escapes_are_read() {
         let text =
-            b"36 35 98:0 / /mnt/a\\040b\\134 rw,noatime master:1 shared:2 - fuse.pmemfs /i\\011x rw,sync\n\
+            b"36 35 0:98 / /mnt/a\\040b\\134 rw,noatime master:1 shared:2 - fuse.pmemfs /i\\011x rw,sync\n\
                      22 27 0:21 / /proc ro - proc proc rw\n\
                      nonsense\n\n1 2 3 4\n";
         let mounted = parse(text);
         assert_eq!(mounted.len(), 2);
+        assert_eq!((mounted[0].id, mounted[0].minor), (36, 98));
         assert_eq!(mounted[0].dir, Path::new("/mnt/a b\\"));
         assert_eq!(mounted[0].source, "/i\tx");
         assert_eq!(mounted[0].flags(), MountFlags::NOATIME | MountFlags::SYNCHRONOUS);

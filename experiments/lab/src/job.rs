@@ -118,11 +118,6 @@ impl Job {
         self.start(log)?.success(|| ())
     }
 
-    /// Runs it and says how it ended.
-    pub fn status(self, log: &Log) -> Result<ExitStatus> {
-        self.start(log)?.wait(|| ())
-    }
-
     /// Runs it and returns what it wrote to its standard output, which is in the log too.
     pub fn text(self, log: &Log) -> Result<String> {
         let shown = self.shown.clone();

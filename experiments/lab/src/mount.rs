@@ -4,7 +4,7 @@
 
 use crate::job::{Job, Log};
 use crate::place::Place;
-use crate::scratch::{Scratch, mounted};
+use crate::scratch::{Scratch, cut_off, is_mounted};
 use crate::stop;
 use anyhow::{Context, Result, ensure};
 use nix::unistd::Pid;
@@ -117,7 +117,7 @@ impl Image {
             .run(&self.log)?;
         let point = self.point.display();
         ensure!(
-            mounted(&self.point).is_none(),
+            !is_mounted(&self.point),
             "`zus umount` succeeded and {point} is still mounted"
         );
         self.watchdog = None;
@@ -144,14 +144,18 @@ struct Watchdog {
 
 impl Watchdog {
     fn over(point: &Path) -> Result<Watchdog> {
-        let mount = mounted(point)
-            .with_context(|| format!("`zus mount` succeeded and {} is not mounted", point.display()))?;
+        ensure!(
+            is_mounted(point),
+            "`zus mount` succeeded and {} is not mounted",
+            point.display()
+        );
+        let point = point.to_owned();
         let (sender, receiver) = channel();
         let deadline = Instant::now() + LONGEST;
         let thread = std::thread::spawn(move || {
             while receiver.recv_timeout(Duration::from_millis(100)) == Err(RecvTimeoutError::Timeout) {
                 if stop::requested() || Instant::now() >= deadline {
-                    return mount.abort();
+                    return cut_off(&point);
                 }
             }
         });

@@ -53,7 +53,7 @@ impl Place {
 
     /// Cargo, run in the workspace.
     pub fn cargo(&self) -> Job {
-        Job::new(cargo()).dir(&self.root)
+        Job::new(cargo()).dir(&self.root).env("CARGO_TERM_COLOR", "never")
     }
 
     /// Builds the programs in release form.

@@ -6,13 +6,14 @@ use anyhow::{Context, Result};
 use nix::mount::{MntFlags, umount2};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getpid};
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// How long a server whose mount is gone may take to end by itself.
+/// How long a server whose mount is gone may take to end in order.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The folder.
@@ -51,67 +52,50 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         // The newest first: it may stand on an older one.
-        for mount in mounts()
+        for point in mounts()
             .into_iter()
             .rev()
-            .filter(|mount| mount.point.starts_with(&self.path))
+            .filter(|point| point.starts_with(&self.path))
         {
-            mount.abort();
-            if let Err(error) = umount2(&mount.point, MntFlags::MNT_DETACH) {
-                eprintln!("lab: unmount {}: {error}", mount.point.display());
+            if let Err(error) = umount2(&point, MntFlags::MNT_FORCE | MntFlags::MNT_DETACH) {
+                eprintln!("lab: unmount {}: {error}", point.display());
             }
         }
         let deadline = Instant::now() + PATIENCE;
-        let mut users = users(&self.path);
-        while !users.is_empty() && Instant::now() < deadline {
+        signal(&self.path, Signal::SIGTERM);
+        while !users(&self.path).is_empty() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(20));
-            users = self::users(&self.path);
         }
-        for pid in users {
-            let _ = kill(pid, Signal::SIGKILL);
-        }
+        signal(&self.path, Signal::SIGKILL);
     }
 }
 
-/// One mounted file system, as the kernel lists it: no server, dead or alive, is asked.
-pub struct Mount {
-    /// Where.
-    pub point: PathBuf,
-    /// Its device's minor number.
-    minor: String,
-}
-
-impl Mount {
-    /// Fails everything in flight on it, and all that comes, if it is a FUSE one: nobody waits any more.
-    pub fn abort(&self) {
-        let _ = fs::write(
-            Path::new("/sys/fs/fuse/connections")
-                .join(&self.minor)
-                .join("abort"),
-            "1",
-        );
+/// Tells whoever has something below `dir` open to end.
+fn signal(dir: &Path, signal: Signal) {
+    for pid in users(dir) {
+        let _ = kill(pid, signal);
     }
 }
 
-/// All mounts that this process sees, the newest last.
-pub fn mounts() -> Vec<Mount> {
+/// Cuts a mount off from its server: everything in flight on it fails, and all that comes. It may stay
+/// mounted, if somebody is in it.
+pub fn cut_off(point: &Path) {
+    let _ = umount2(point, MntFlags::MNT_FORCE);
+}
+
+/// All mount points that this process sees, the newest last. From the kernel's list: no server, dead or
+/// alive, is asked.
+pub fn mounts() -> Vec<PathBuf> {
     let list = fs::read("/proc/self/mountinfo").unwrap_or_default();
     list.split(|byte| *byte == b'\n')
-        .filter_map(|line| {
-            let mut fields = line.split(|byte| *byte == b' ').skip(2);
-            let device = String::from_utf8_lossy(fields.next()?).into_owned();
-            let point = PathBuf::from(std::ffi::OsString::from_vec(unescape(fields.nth(1)?)));
-            Some(Mount {
-                point,
-                minor: device.split_once(':')?.1.to_owned(),
-            })
-        })
+        .filter_map(|line| line.split(|byte| *byte == b' ').nth(4))
+        .map(|point| PathBuf::from(OsString::from_vec(unescape(point))))
         .collect()
 }
 
-/// What is mounted at `point`.
-pub fn mounted(point: &Path) -> Option<Mount> {
-    mounts().into_iter().rfind(|mount| mount.point == point)
+/// Whether something is mounted at `point`.
+pub fn is_mounted(point: &Path) -> bool {
+    mounts().iter().any(|mounted| mounted == point)
 }
 
 /// Blanks and the like stand in the list as a backslash and three octal digits.
@@ -159,8 +143,8 @@ mod tests {
 
     #[test]
     fn the_root_is_mounted_and_escapes_are_read() {
-        assert!(mounted(Path::new("/")).is_some());
-        assert!(mounted(Path::new("/nowhere at all")).is_none());
+        assert!(is_mounted(Path::new("/")));
+        assert!(!is_mounted(Path::new("/nowhere at all")));
         assert_eq!(unescape(b"/a\\040b\\134c\\"), b"/a b\\c\\");
     }
 

@@ -82,7 +82,7 @@ mirror! {
         offset: u64,
         /// How much, in bytes.
         size: u32,
-        /// See [`write`].
+        /// See [`mod@write`].
         write_flags: u32,
         /// Owner of file locks.
         lock_owner: u64,

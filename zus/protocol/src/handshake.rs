@@ -58,7 +58,7 @@ mirror! {
 }
 
 constants! {
-    /// What is negotiated: offered in [`InitIn`](crate::InitIn), taken in [`InitOut`](crate::InitOut).
+    /// What is negotiated: offered in [`crate::InitIn`], taken in [`crate::InitOut`].
     init: u64 = "FUSE_" {
         /// Several reads of one file may be under way.
         ASYNC_READ = 1 << 0,

@@ -269,7 +269,7 @@ mod tests {
             let mut end = slots as usize * SLOT_LEN;
             for slot in 0..slots {
                 let window = layout.window(slot);
-                assert!(window.start >= end && window.start % 4096 == 0);
+                assert!(window.start >= end && window.start.is_multiple_of(4096));
                 assert_eq!(window.len(), 8192);
                 end = window.end;
             }

@@ -115,7 +115,10 @@ impl Demo<'_> {
     fn measure(&self, scratch: &Scratch) -> Result<perf::result::Results> {
         self.stage("measuring", "4 KiB operations through each feeder", || {
             let results = measure::run(self, scratch, &self.report())?;
-            let text = format!("{} ways to wait and to be fed", results.rows.len());
+            let text = format!(
+                "{} rows, one for each way to be fed and to wait",
+                results.rows.len()
+            );
             Ok((results, text))
         })
     }

@@ -4,9 +4,10 @@
 use super::step::Bench;
 use crate::job::Running;
 use crate::mount::Image;
-use crate::scratch::{mounted, users};
+use crate::scratch::{is_mounted, users};
 use crate::tree;
 use anyhow::{Context, Result, bail, ensure};
+use nix::libc::ENOTCONN;
 use nix::sys::signal::{Signal, kill};
 use std::fs::{self, File};
 use std::io::Write;
@@ -64,11 +65,11 @@ fn ended(bench: &Bench, image: &mut Image, source: &Path, round: usize, signal: 
     load.wait(|| ())
         .context("the load hangs after its server has gone")?;
 
-    match (signal, mounted(&point)) {
-        (Signal::SIGKILL, None) => bail!("a killed server cannot have unmounted"),
-        (Signal::SIGKILL, Some(_)) => dead(image)?,
-        (_, Some(_)) => bail!("the server ended in order and left the mount point"),
-        (_, None) => {}
+    match (signal, is_mounted(&point)) {
+        (Signal::SIGKILL, false) => bail!("a killed server cannot have unmounted"),
+        (Signal::SIGKILL, true) => dead(image)?,
+        (_, true) => bail!("the server ended in order and left the mount point"),
+        (_, false) => {}
     }
     image.gone();
     image.check()
@@ -76,13 +77,22 @@ fn ended(bench: &Bench, image: &mut Image, source: &Path, round: usize, signal: 
 
 /// The dead mount point says what it is, and can be taken away.
 fn dead(image: &mut Image) -> Result<()> {
-    let told = fs::read_dir(image.point())
-        .err()
-        .and_then(|error| error.raw_os_error());
-    ensure!(
-        told == Some(nix::libc::ENOTCONN),
-        "a look into the dead mount point gave {told:?}, not ENOTCONN"
-    );
+    let begun = Instant::now();
+    // The kernel closes the descriptors of a killed process one after the other, and what it has cached it
+    // goes on to show: each look is at a name that was never asked for.
+    for look in 0.. {
+        let looked = fs::metadata(image.point().join(format!("never asked for {look}")));
+        let told = looked.err().and_then(|error| error.raw_os_error());
+        if told == Some(ENOTCONN) {
+            break;
+        }
+        let patient = begun.elapsed() < Duration::from_secs(5);
+        ensure!(
+            patient,
+            "a look into the dead mount point gave {told:?}, not ENOTCONN ({ENOTCONN})"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
     image.unmount()
 }
 

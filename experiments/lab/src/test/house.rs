@@ -72,25 +72,30 @@ fn offences_in(name: &str, text: &str, machine: &[String]) -> Vec<String> {
         if let Some(path) = machine.iter().find(|path| line.contains(path.as_str())) {
             found.push(format!("{name}:{at}: names a path of one machine, `{path}`"));
         }
-        if kind == Kind::Source
-            && let Some(marker) = MARKERS.iter().find(|marker| line.contains(**marker))
-        {
-            found.push(format!("{name}:{at}: `{marker}`"));
+        if kind == Kind::Source {
+            found.extend(marker(line).map(|marker| format!("{name}:{at}: `{marker}`")));
         }
     }
     found
 }
 
-/// Work left undone, and lints silenced. Written in two halves, or this file would offend.
-const MARKERS: [&str; 7] = [
+/// What a line must not have.
+fn marker(line: &str) -> Option<&'static str> {
+    let has = |markers: &[&'static str]| markers.iter().find(|marker| line.contains(**marker)).copied();
+    has(&UNDONE).or_else(|| has(&SILENCED).filter(|_| !line.contains("// ")))
+}
+
+/// Work left undone. Written in two halves, or this file would offend.
+const UNDONE: [&str; 5] = [
     concat!("todo", "!("),
     concat!("unimplemented", "!("),
     concat!("FIX", "ME"),
     concat!("XX", "X"),
     concat!("#[ign", "ore"),
-    concat!("allow(dead", "_code"),
-    concat!("allow(missing", "_docs"),
 ];
+
+/// Lints switched off, unless a reason stands beside it.
+const SILENCED: [&str; 2] = [concat!("allow(dead", "_code"), concat!("allow(missing", "_docs")];
 
 #[derive(PartialEq)]
 enum Kind {
@@ -185,7 +190,7 @@ mod tests {
             count("a.txt", "in `/projects/x`, but target/projects/ is fine\n"),
             1
         );
-        for marker in MARKERS {
+        for marker in UNDONE.iter().chain(&SILENCED) {
             assert_eq!(
                 count("relay/src/a.rs", &format!("{head}{marker}\n")),
                 1,

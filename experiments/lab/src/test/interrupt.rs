@@ -47,12 +47,17 @@ fn interrupted(bench: &Bench, dir: &Path, moment: &str, signal: Signal) -> Resul
     demo.signal(signal)?;
     let status = demo.wait(|| ())?;
     bench.log.line(&said.tail(40))?;
+    let why = said.tail(1);
+    ensure!(
+        why.ends_with("interrupted"),
+        "it did not end because it was interrupted: {why}"
+    );
     ensure!(!status.success(), "it was interrupted and calls that a success");
     let left: Vec<_> = mounts()
         .into_iter()
-        .filter(|mount| mount.point.starts_with(dir))
+        .filter(|point| point.starts_with(dir))
         .collect();
-    ensure!(left.is_empty(), "still mounted: {}", left[0].point.display());
+    ensure!(left.is_empty(), "still mounted: {}", left[0].display());
     ensure!(users(dir).is_empty(), "still running: {:?}", users(dir));
     let files: Vec<_> = fs::read_dir(dir)?.flatten().map(|entry| entry.path()).collect();
     ensure!(files.is_empty(), "still there: {files:?}");

@@ -4,7 +4,7 @@
 use super::step::Bench;
 use crate::job::Job;
 use crate::mount::Image;
-use crate::scratch::mounted;
+use crate::scratch::is_mounted;
 use anyhow::{Result, ensure};
 use std::fs::{self, File};
 use std::path::Path;
@@ -91,7 +91,7 @@ impl Tried<'_> {
             &[Image::NAME],
         )?;
         ensure!(
-            mounted(&point).is_none(),
+            !is_mounted(&point),
             "an image that is in use was mounted a second time"
         );
         let within = image.point().join("open");

@@ -54,9 +54,12 @@ pub fn loom(bench: &Bench) -> Result<String> {
     )
 }
 
-/// The documentation builds without a warning.
+/// The documentation builds without a warning. It has the private parts too, so links to them are right.
 pub fn doc(bench: &Bench) -> Result<String> {
-    let cargo = bench.place.cargo().env("RUSTDOCFLAGS", "-D warnings");
+    let cargo = bench
+        .place
+        .cargo()
+        .env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links");
     let cargo = cargo.args([
         "doc",
         "--workspace",

@@ -89,13 +89,13 @@ fn enter_disk() -> Result<()> {
         finit_module(File::open(&path)?, c"", COMPRESSED).with_context(|| path.display().to_string())?;
     }
     let none = MountFlags::empty();
-    mount("/dev/vda", "/root", "ext4", none, None).context("mounting the disk")?;
-    mount_bind("/job", "/root/job")?;
-    mount_move("/dev", "/root/dev")?;
-    mount("proc", "/root/proc", "proc", none, None)?;
-    mount("sys", "/root/sys", "sysfs", none, None)?;
-    mount("tmp", "/root/tmp", "tmpfs", none, None)?;
-    std::env::set_current_dir("/root")?;
+    mount("/dev/vda", "/disk", "ext4", none, None).context("mounting the disk")?;
+    mount_bind("/job", "/disk/job")?;
+    mount_move("/dev", "/disk/dev")?;
+    mount("proc", "/disk/proc", "proc", none, None)?;
+    mount("sys", "/disk/sys", "sysfs", none, None)?;
+    mount("tmp", "/disk/tmp", "tmpfs", none, None)?;
+    std::env::set_current_dir("/disk")?;
     mount_move(".", "/")?;
     rustix::process::chroot(".")?;
     std::env::set_current_dir("/")?;

@@ -25,7 +25,7 @@ const HEAD: usize = 4096;
 const ALIGN: usize = 64;
 
 /// How many waits in a row are not spun in, at most, because spinning has not paid.
-const PATIENCE: u32 = 64;
+const PATIENCE: u32 = 1000;
 
 /// A request that was read.
 #[derive(Debug)]

@@ -16,6 +16,7 @@ use rustix::mount::{
 
 use super::clone::open_device;
 use super::{FuseOptions, MountError};
+use crate::mountinfo::{self, Mounted};
 
 /// The absolute path of a mount point, if it is one on which something can be mounted.
 pub(super) fn check_point(point: &Path) -> Result<PathBuf, MountError> {
@@ -35,13 +36,13 @@ pub(super) fn check_point(point: &Path) -> Result<PathBuf, MountError> {
     if !metadata.is_dir() {
         return Err(MountError::NotDirectory(path));
     }
-    let mounts = mounts().map_err(|error| MountError::Point {
-        point: path.clone(),
-        error,
-    })?;
-    match mounts.into_iter().rev().find(|mount| mount.point == path) {
-        Some(Mounted { what, .. }) => Err(MountError::Busy { point: path, what }),
-        None => Ok(path),
+    match mountinfo::at(&path) {
+        Ok(Some(Mounted { kind, source, .. })) => {
+            let what = format!("{kind} on {}", source.to_string_lossy());
+            Err(MountError::Busy { point: path, what })
+        }
+        Ok(None) => Ok(path),
+        Err(error) => Err(MountError::Point { point: path, error }),
     }
 }
 
@@ -179,76 +180,18 @@ fn identity(mount: &OwnedFd) -> io::Result<Identity> {
     Ok(Identity { id, minor })
 }
 
-/// A line of /proc/self/mountinfo.
-pub(super) struct Mounted {
-    /// How it is known.
-    pub(super) identity: Identity,
-    /// Where.
-    pub(super) point: PathBuf,
-    /// Type and source.
-    what: String,
-}
-
-/// All mounts that this process sees, the latest last.
-pub(super) fn mounts() -> io::Result<Vec<Mounted>> {
-    let table = fs::read("/proc/self/mountinfo")?;
-    let lines = table.split(|&byte| byte == b'\n');
-    Ok(lines.filter_map(Mounted::parse).collect())
-}
-
-impl Mounted {
-    /// "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw": see proc_pid_mountinfo(5).
-    fn parse(line: &[u8]) -> Option<Self> {
-        use std::os::unix::ffi::OsStringExt;
-        let mut fields = line.split(|&byte| byte == b' ');
-        let text = |field: Option<&[u8]>| Some(String::from_utf8_lossy(field?).into_owned());
-        let id = text(fields.next())?.parse().ok()?;
-        let device = text(fields.nth(1))?;
-        let point = unescape(fields.nth(1)?);
-        let mut fields = fields.skip_while(|field| field != b"-").skip(1);
-        let kind = text(fields.next())?;
-        let source = String::from_utf8_lossy(&unescape(fields.next()?)).into_owned();
-        let minor = device.split_once(':')?.1.parse().ok()?;
-        Some(Self {
-            identity: Identity { id, minor },
-            point: std::ffi::OsString::from_vec(point).into(),
-            what: format!("{kind} on {source}"),
-        })
+impl From<&Mounted> for Identity {
+    fn from(mounted: &Mounted) -> Self {
+        Self {
+            id: mounted.id,
+            minor: mounted.minor,
+        }
     }
-}
-
-/// Spaces and the like stand as `\040`.
-fn unescape(field: &[u8]) -> Vec<u8> {
-    let mut plain = Vec::with_capacity(field.len());
-    let mut rest = field;
-    while let Some((&byte, tail)) = rest.split_first() {
-        let octal = (byte == b'\\')
-            .then(|| tail.get(..3))
-            .flatten()
-            .and_then(|digits| std::str::from_utf8(digits).ok())
-            .and_then(|digits| u8::from_str_radix(digits, 8).ok());
-        plain.push(octal.unwrap_or(byte));
-        rest = if octal.is_some() { &tail[3..] } else { tail };
-    }
-    plain
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_line_of_mountinfo_is_understood() {
-        let line = br"36 35 0:98 / /mnt/a\040b\134c rw,noatime master:1 - fuse.nullfs some\040image rw";
-        let mount = Mounted::parse(line).unwrap();
-        assert_eq!(mount.identity, Identity { id: 36, minor: 98 });
-        assert_eq!(
-            (mount.point.to_str(), mount.what.as_str()),
-            (Some(r"/mnt/a b\c"), "fuse.nullfs on some image")
-        );
-        assert!(Mounted::parse(b"").is_none());
-        assert!(Mounted::parse(b"36 35 0:98 / /mnt").is_none());
-    }
 
     #[test]
     fn what_cannot_be_a_mount_point_is_named() {

@@ -14,7 +14,8 @@ use rustix::io::Errno;
 use rustix::mount::{UnmountFlags, unmount};
 
 use super::UnmountError;
-use super::kernel::{Identity, mounts};
+use super::kernel::Identity;
+use crate::mountinfo;
 
 /// How to unmount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,11 +77,11 @@ impl Stopper {
             error,
         };
         // It may have been moved; and it is nowhere if it was unmounted and is still used.
-        let all = mounts().map_err(failed)?;
-        let point = all
+        let all = mountinfo::all().map_err(failed)?;
+        let mine = all
             .into_iter()
-            .find(|mount| mount.identity == self.0.identity)
-            .map(|mount| mount.point);
+            .find(|mounted| Identity::from(mounted) == self.0.identity);
+        let point = mine.map(|mounted| mounted.dir);
         if how == How::Force {
             self.cut(point.as_deref());
         }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 //! pmemfs: a file system on persistent memory, or on an image file that is mapped like it.
 //!
-//! Read from the bottom up: [`format`] is what stands on the medium; [`medium`] makes changes to it atomic and
+//! Read from the bottom up: [`mod@format`] is what stands on the medium; [`medium`] makes changes to it atomic and
 //! knows what is free; [`node`], [`cache`], [`index`], [`directory`] and [`edit`] are inodes in DRAM;
-//! [`names`], [`rename`], [`file`], [`extent`] and [`attributes`] are the operations; [`mkfs`], [`mount`] and
-//! [`check`] are what surrounds a mount. What it promises, and its locks, are in `docs/pmemfs.md`.
+//! [`names`], [`rename`], [`mod@file`], [`extent`] and [`attributes`] are the operations; [`mod@mkfs`], [`mount`] and
+//! [`mod@check`] are what surrounds a mount. What it promises, and its locks, are in `docs/pmemfs.md`.
 #![forbid(unsafe_code)]
 
 mod attributes;

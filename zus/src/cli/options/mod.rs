@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 //! What stands behind `-o`.
 
+mod flags;
+
 use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
@@ -9,6 +11,8 @@ use anyhow::{Result, anyhow, bail};
 use relay::Strategy;
 use rustix::mount::MountFlags;
 use zus::feeder::shm::Placement;
+
+pub use flags::Flags;
 
 /// Mount options, as one or several `-o` gave them; of several that contradict each other the last counts.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,43 +33,6 @@ pub struct Options {
     pub placement: Option<Placement>,
     /// The kernel's own options.
     pub flags: Flags,
-}
-
-/// Which of the kernel's options are switched on and off.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Flags {
-    on: MountFlags,
-    off: MountFlags,
-}
-
-impl Default for Flags {
-    fn default() -> Self {
-        Self::new(MountFlags::empty(), MountFlags::empty())
-    }
-}
-
-impl Flags {
-    const fn new(on: MountFlags, off: MountFlags) -> Self {
-        Self { on, off }
-    }
-
-    /// These, and then `next`.
-    fn then(self, next: Self) -> Self {
-        Self::new(
-            self.on.difference(next.off).union(next.on),
-            self.off.difference(next.on).union(next.off),
-        )
-    }
-
-    /// What becomes of the options `before`.
-    pub fn apply(self, before: MountFlags) -> MountFlags {
-        before.difference(self.off).union(self.on)
-    }
-
-    /// Whether they change anything.
-    pub fn is_empty(self) -> bool {
-        self == Self::default()
-    }
 }
 
 /// What brings the operations to the server.
@@ -125,44 +92,6 @@ const VALUED: [(&str, &str, &str); 6] = [
     ),
 ];
 
-/// The kernel's options, with what each switches on and off.
-const FLAGS: [(&str, Flags); 23] = {
-    const NONE: MountFlags = MountFlags::empty();
-    const fn on(flag: MountFlags) -> Flags {
-        Flags::new(flag, NONE)
-    }
-    const fn off(flag: MountFlags) -> Flags {
-        Flags::new(NONE, flag)
-    }
-    [
-        ("defaults", on(NONE)),
-        ("ro", on(MountFlags::RDONLY)),
-        ("rw", off(MountFlags::RDONLY)),
-        ("nosuid", on(MountFlags::NOSUID)),
-        ("suid", off(MountFlags::NOSUID)),
-        ("nodev", on(MountFlags::NODEV)),
-        ("dev", off(MountFlags::NODEV)),
-        ("noexec", on(MountFlags::NOEXEC)),
-        ("exec", off(MountFlags::NOEXEC)),
-        ("sync", on(MountFlags::SYNCHRONOUS)),
-        ("async", off(MountFlags::SYNCHRONOUS)),
-        ("noatime", on(MountFlags::NOATIME)),
-        ("atime", off(MountFlags::NOATIME)),
-        // When the kernel records a time of reading, and when it writes it down: it records none here.
-        ("relatime", off(MountFlags::NOATIME)),
-        ("norelatime", on(NONE)),
-        ("strictatime", off(MountFlags::NOATIME)),
-        ("nostrictatime", on(NONE)),
-        ("diratime", on(NONE)),
-        ("nodiratime", on(NONE)),
-        ("lazytime", on(NONE)),
-        ("nolazytime", on(NONE)),
-        // Always so: the kernel checks every user against the permissions.
-        ("allow_other", on(NONE)),
-        ("default_permissions", on(NONE)),
-    ]
-};
-
 /// What fstab(5) puts there for others to read.
 const FOR_OTHERS: [&str; 7] = ["auto", "noauto", "user", "nouser", "users", "nofail", "_netdev"];
 
@@ -187,8 +116,8 @@ impl Options {
     }
 
     fn add(&mut self, option: &str) -> Result<()> {
-        if let Some((_, flags)) = FLAGS.iter().find(|(name, _)| *name == option) {
-            self.flags = self.flags.then(*flags);
+        if let Some(flags) = Flags::named(option) {
+            self.flags = self.flags.then(flags);
             return Ok(());
         }
         if FOR_OTHERS.contains(&option) || option.starts_with("x-") || option.starts_with("comment=") {
@@ -200,13 +129,7 @@ impl Options {
         }
         match name {
             "remount" if option == name => self.remount = true,
-            "relay" => {
-                self.relay = Some(
-                    value
-                        .parse::<Strategy>()
-                        .map_err(|error| anyhow!("option relay: {error}"))?,
-                )
-            }
+            "relay" => self.relay = Some(value.parse()?),
             "feeder" => self.feeder = Some(value.parse()?),
             "spin_us" => {
                 let spin = number(name, value, 0..=1_000_000)?;
@@ -263,7 +186,7 @@ fn names() -> String {
     let valued = VALUED.iter().map(|(name, value, _)| format!("{name}={value}"));
     valued
         .chain(["remount".into()])
-        .chain(FLAGS.iter().map(|(name, _)| (*name).into()))
+        .chain(Flags::names().map(Into::into))
         .collect::<Vec<_>>()
         .join(", ")
 }
@@ -286,11 +209,8 @@ pub fn help() -> String {
         text += &format!("  {:<16} {help}\n", format!("{name}={value}"));
     }
     text += "  remount          change a mount that is there: relay, spin_us and the next ones\n";
-    for names in FLAGS.chunks(8) {
-        text += &format!(
-            "  {}\n",
-            names.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
-        );
+    for names in Flags::names().collect::<Vec<_>>().chunks(8) {
+        text += &format!("  {}\n", names.join(", "));
     }
     text += "\nRelay strategies:\n";
     for strategy in Strategy::ALL {
@@ -330,21 +250,6 @@ mod tests {
         );
         assert!(!options.remount);
         assert_eq!(Options::parse::<&str>(&[]).unwrap(), Options::default());
-    }
-
-    #[test]
-    fn of_contradictions_the_last_counts() {
-        let flags = |list: &str, before| Options::parse(&[list]).unwrap().flags.apply(before);
-        let (ro, no) = (MountFlags::RDONLY, MountFlags::empty());
-        assert_eq!(flags("ro,rw", no), no);
-        assert_eq!(flags("rw,ro", no), ro);
-        assert_eq!(flags("rw", ro), no);
-        assert_eq!(flags("nosuid", ro), ro | MountFlags::NOSUID);
-        assert_eq!(flags("noatime,relatime", no), MountFlags::RELATIME);
-        assert_eq!(
-            flags("relatime,noatime", MountFlags::RELATIME),
-            MountFlags::NOATIME
-        );
     }
 
     #[test]
