@@ -132,7 +132,8 @@ enum zuf_look zuf_await(struct zuf_chan *chan)
 			found = spin(chan, U64_MAX);
 			break;
 		case ZUF_HYBRID:
-			found = spin(chan, READ_ONCE(mount->spin_ns));
+			found = spin(chan, READ_ONCE(mount->spin_ns) ?:
+				     ZUF_SPIN_NS_DEFAULT);
 			break;
 		case ZUF_YIELD:
 			found = yield_once(chan);

@@ -48,7 +48,6 @@ struct zuf_mount *zuf_mount_new(struct zuf_server *server, const char *fs,
 	mount->id = atomic64_inc_return(&last_id);
 	mount->flags = flags;
 	mount->strategy = ZUF_HYBRID;
-	mount->spin_ns = ZUF_SPIN_NS_DEFAULT;
 	strscpy(mount->fs, fs, sizeof(mount->fs));
 	strscpy(mount->source, source ?: "none", sizeof(mount->source));
 	init_completion(&mount->ready);
@@ -164,6 +163,8 @@ void zuf_mount_end(struct zuf_mount *mount)
 	mutex_lock(&mount->setup);
 	zuf_pool_wake_all(mount);
 	for (i = 0; i < mount->chan_count; i++) {
+		/* The server sees the end in the slot, however it waits. */
+		zuf_bury(&mount->chans[i]->slot->request);
 		wake_up_all(&mount->chans[i]->reply_wait);
 		wake_up_all(&mount->chans[i]->request_wait);
 	}

@@ -142,8 +142,9 @@ void zuf_pool_settle(struct zuf_mount *mount)
 {
 	int cpu;
 
+	/* Who finds a home finds the channels too: partner in zuf_chan_wait(). */
 	for_each_possible_cpu(cpu)
-		mount->home[cpu] = nearest(mount, cpu);
+		smp_store_release(&mount->home[cpu], nearest(mount, cpu));
 }
 
 void zuf_pool_wake_all(struct zuf_mount *mount)

@@ -197,7 +197,7 @@ static int zuf_show_options(struct seq_file *seq, struct dentry *root)
 
 	seq_printf(seq, ",relay=%s",
 		   zuf_strategy_names[READ_ONCE(mount->strategy)]);
-	if (READ_ONCE(mount->spin_ns) != ZUF_SPIN_NS_DEFAULT)
+	if (READ_ONCE(mount->spin_ns))
 		seq_printf(seq, ",spin_ns=%llu", READ_ONCE(mount->spin_ns));
 	return 0;
 }

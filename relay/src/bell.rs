@@ -18,9 +18,19 @@ use std::time::Instant;
 #[derive(Clone, Debug)]
 pub struct Bell(Kind);
 
+/// A bell of another kind: something that wakes and is woken by other means than futex and eventfd.
+pub trait Chime: std::fmt::Debug + Send + Sync {
+    /// Wakes the one that sleeps by this bell, soon.
+    fn ring(&self);
+
+    /// Sleeps while the word slept on is `expected`, until rung, or less.
+    fn sleep(&self, expected: u32);
+}
+
 #[derive(Clone, Debug)]
 enum Kind {
     Futex,
+    Chime(Arc<dyn Chime>),
     Eventfd { fd: Arc<OwnedFd>, blocking: bool },
 }
 
@@ -28,6 +38,12 @@ impl Bell {
     /// The futex of the word itself: nothing to set up, and the cheapest for one sleeper on one slot.
     pub fn futex() -> Self {
         Self(Kind::Futex)
+    }
+
+    /// A bell of the caller's own making. It sleeps without a deadline: only for ends that wait without
+    /// one.
+    pub fn chime(chime: Arc<dyn Chime>) -> Self {
+        Self(Kind::Chime(chime))
     }
 
     /// The eventfd `fd`, in whatever mode it is: where it is non-blocking, ringing never blocks;
@@ -74,7 +90,7 @@ impl Bell {
     /// The eventfd, if it is one: for passing to the other process, or to an epoll.
     pub fn fd(&self) -> Option<BorrowedFd<'_>> {
         match &self.0 {
-            Kind::Futex => None,
+            Kind::Futex | Kind::Chime(_) => None,
             Kind::Eventfd { fd, .. } => Some(fd.as_fd()),
         }
     }
@@ -84,6 +100,7 @@ impl Bell {
     pub(crate) fn ring(&self, word: &Futex, scope: Scope) {
         match &self.0 {
             Kind::Futex => word.wake(scope),
+            Kind::Chime(chime) => chime.ring(),
             // Fails only with EAGAIN, when the counter is full: then it rings as loud as it can.
             Kind::Eventfd { fd, .. } => drop(rustix::io::write(fd, &1u64.to_ne_bytes())),
         }
@@ -94,6 +111,7 @@ impl Bell {
     pub(crate) fn sleep(&self, word: &Futex, expected: u32, scope: Scope, deadline: Option<Instant>) {
         let (fd, blocking) = match &self.0 {
             Kind::Futex => return word.wait(expected, scope, deadline),
+            Kind::Chime(chime) => return chime.sleep(expected),
             Kind::Eventfd { fd, blocking } => (fd, *blocking),
         };
         if !blocking || deadline.is_some() {

@@ -75,6 +75,11 @@ impl End {
         &self.stats
     }
 
+    /// Counts in `stats` from now on, which is written by this thread alone.
+    pub(crate) fn count_in(&mut self, stats: Arc<Stats>) {
+        self.stats = stats;
+    }
+
     /// Whether the last operation was answered: nothing is posted, or taken, and unanswered.
     #[inline]
     pub(crate) fn is_idle(&self) -> bool {
@@ -153,10 +158,12 @@ impl End {
         self.other().fetch(word.len())
     }
 
-    /// Announces this side in the peer's word; false if that changed since last judged.
+    /// Announces this side in the peer's word, if it is not announced there still; false if the word changed
+    /// since last judged.
     #[inline]
     pub(crate) fn announce(&self) -> bool {
-        self.other().announce(self.theirs)
+        // A standing announcement is as good as a new one: whoever publishes takes it and rings.
+        self.other().look() == self.theirs.announced() || self.other().announce(self.theirs)
     }
 
     /// Takes the announcement back, if it still stands.

@@ -69,7 +69,7 @@ mod stress;
 mod sync;
 mod wait;
 
-pub use bell::Bell;
+pub use bell::{Bell, Chime};
 pub use client::Client;
 pub use error::WaitError;
 pub use guardian::bury;

@@ -16,6 +16,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::*};
 use std::time::Instant;
 
+/// How many ends one poll looks at: many more than are hot at a time, and few enough that a hot one is not
+/// kept waiting behind them.
+const GLANCE: usize = 64;
+/// How often in a row the same end is served before the others are looked at.
+const STREAK: u32 = 16;
+
 /// Names one end in a [`Poller`]; never used again for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Token {
@@ -52,10 +58,12 @@ struct Ends<T> {
     entries: Vec<Entry<T>>,
     epoll: OwnedFd,
     control: Control,
-    /// Where the next scan starts: behind the end served last, so that none starves.
+    /// Where the next look around starts: behind where the last one ended, so that none starves.
     cursor: usize,
-    /// The end served last: the one most likely to come again.
+    /// The end served last: the one most likely to come again, and looked at first.
     last: usize,
+    /// How often it was served without a look around.
+    streak: u32,
     stats: Arc<Stats>,
 }
 
@@ -116,6 +124,7 @@ impl<T> Poller<T> {
             control,
             cursor: 0,
             last: 0,
+            streak: 0,
             stats: Arc::default(),
         };
         Ok(Self { policy, ends })
@@ -126,7 +135,7 @@ impl<T> Poller<T> {
         self.ends.control.clone()
     }
 
-    /// Takes `server` in, with `kept` beside it. Its request bell must be an eventfd; those of one client may
+    /// Takes `server` in, with `kept` beside it. It counts with the poller from now on. Its request bell must be an eventfd; those of one client may
     /// share one, those of different clients not, which could keep each other's from being heard.
     ///
     /// # Errors
@@ -138,6 +147,7 @@ impl<T> Poller<T> {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         };
         watch(&self.ends.epoll, fd)?;
+        server.end.count_in(Arc::clone(&self.ends.stats));
         server.end.peer(); // tells the client where it will be served
         let index = match self.ends.entries.iter().position(|entry| entry.used.is_none()) {
             Some(index) => index,
@@ -215,7 +225,7 @@ impl<T> Poller<T> {
             .is_none_or(|(server, _)| server.is_abandoned())
     }
 
-    /// What the worker has done, all ends together; each end counts its own wakes.
+    /// What the worker has done, all ends together, from when they were added.
     pub fn stats(&self) -> &Arc<Stats> {
         &self.ends.stats
     }
@@ -248,11 +258,33 @@ impl<T> Ends<T> {
             .filter(|_| entry.generation == token.generation)
     }
 
-    fn servers(&mut self) -> impl Iterator<Item = &mut Server> {
-        let used = self.entries.iter_mut().filter_map(|entry| entry.used.as_mut());
+    /// What came to the end at `index`, if something did.
+    #[inline]
+    fn look(&mut self, index: usize) -> Option<Event<T>> {
+        let Entry {
+            generation,
+            used: Some((server, _)),
+        } = self.entries.get_mut(index)?
+        else {
+            return None;
+        };
         // Who works on an operation already waits for nothing.
-        used.map(|(server, _)| server)
-            .filter(|server| server.end.is_idle())
+        if !server.end.is_idle() {
+            return None;
+        }
+        let taken = server.end.poll()?;
+        let token = Token {
+            index: index as u32,
+            generation: *generation,
+        };
+        match server.take(taken) {
+            Ok(message) => Some(Event::Request(token, message)),
+            Err(why) => {
+                let (server, kept) = self.take_out(index)?;
+                drop(server);
+                Some(Event::Ended(token, kept, why))
+            }
+        }
     }
 }
 
@@ -264,41 +296,22 @@ impl<T> Wait for Ends<T> {
         if self.control.take() {
             return Some(Event::Rung);
         }
-        let count = self.entries.len();
-        for step in 0..count {
-            let mut index = self.cursor + step;
-            if index >= count {
-                index -= count;
+        if self.streak < STREAK
+            && let Some(event) = self.look(self.last)
+        {
+            self.streak += 1;
+            return Some(event);
+        }
+        self.streak = 0;
+        for _ in 0..self.entries.len().min(GLANCE) {
+            if self.cursor >= self.entries.len() {
+                self.cursor = 0;
             }
-            let Entry {
-                generation,
-                used: Some((server, _)),
-            } = &mut self.entries[index]
-            else {
-                continue;
-            };
-            if !server.end.is_idle() {
-                continue;
-            }
-            let Some(taken) = server.end.poll() else {
-                continue;
-            };
-            let token = Token {
-                index: index as u32,
-                generation: *generation,
-            };
-            match server.take(taken) {
-                Ok(message) => {
-                    self.stats.handoff();
-                    self.last = index;
-                    self.cursor = if index + 1 == count { 0 } else { index + 1 };
-                    return Some(Event::Request(token, message));
-                }
-                Err(why) => {
-                    let (server, kept) = self.take_out(index)?;
-                    drop(server);
-                    return Some(Event::Ended(token, kept, why));
-                }
+            let index = self.cursor;
+            self.cursor += 1;
+            if let Some(event) = self.look(index) {
+                self.last = index;
+                return Some(event);
             }
         }
         None
@@ -318,19 +331,28 @@ impl<T> Wait for Ends<T> {
     #[cold]
     fn sleep(&mut self, deadline: Option<Instant>) {
         // Announce in all; each announcement is a recheck too.
-        if self.servers().all(|server| server.end.announce()) && !self.control.0.rung.load(Relaxed) {
-            self.stats.park();
-            let timeout = match deadline.map(clock::until) {
-                Some(None) => None,
-                left => Some(left.flatten()),
-            };
-            if let Some(timeout) = timeout {
-                let mut events = [const { std::mem::MaybeUninit::uninit() }; 64];
-                // Which bells rang does not matter: the caller polls all.
-                let _ = epoll::wait(&self.epoll, &mut events, timeout.as_ref());
+        for (index, entry) in self.entries.iter_mut().enumerate() {
+            if let Some((server, _)) = &mut entry.used
+                && server.end.is_idle()
+                && !server.end.announce()
+            {
+                self.cursor = index;
+                return;
             }
         }
-        self.servers().for_each(|server| server.end.withdraw());
+        if self.control.0.rung.load(Relaxed) {
+            return;
+        }
+        self.stats.park();
+        let timeout = match deadline.map(clock::until) {
+            Some(None) => return,
+            left => left.flatten(),
+        };
+        let mut events = [const { std::mem::MaybeUninit::uninit() }; 64];
+        // Which bells rang does not matter: the caller polls all.
+        let _ = epoll::wait(&self.epoll, &mut events, timeout.as_ref());
+        // The announcements stand until each is taken by a publication. A client that comes while we are
+        // awake rings once for nothing; one that does not come costs nothing at the next sleep.
     }
 
     fn stats(&self) -> &Stats {

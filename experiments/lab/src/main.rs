@@ -43,6 +43,13 @@ enum Command {
     Tree(tree::Arguments),
     /// Run a command in a virtual machine with zuf.ko loaded
     Vm(vm::Args),
+    /// Check in such a machine what zuf.ko promises (`lab vm -- lab zuf`)
+    #[command(hide = true)]
+    Zuf {
+        /// Only the checks whose names contain this
+        #[arg(default_value = "")]
+        filter: String,
+    },
     /// The first program of such a machine
     #[command(hide = true)]
     Guest,
@@ -57,8 +64,10 @@ fn main() -> ExitCode {
         Arguments::parse().command
     };
     // The tree helper is a child of another lab and dies by its signals; a guest has nobody to signal it.
-    if !matches!(command, Command::Tree(_) | Command::Vm(_) | Command::Guest)
-        && let Err(error) = stop::listen()
+    if !matches!(
+        command,
+        Command::Tree(_) | Command::Vm(_) | Command::Zuf { .. } | Command::Guest
+    ) && let Err(error) = stop::listen()
     {
         eprintln!("lab: {error:#}");
         return ExitCode::FAILURE;
@@ -68,6 +77,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments),
         Command::Tree(arguments) => tree::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Vm(arguments) => vm::vm(&arguments),
+        Command::Zuf { filter } => vm::suite(&filter),
         Command::Guest => vm::guest().map(|()| ExitCode::SUCCESS),
     };
     outcome.unwrap_or_else(|error| {

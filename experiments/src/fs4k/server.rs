@@ -153,13 +153,17 @@ fn ask(entry: &Entry, request: &Value) -> anyhow::Result<Value> {
 /// Ends a server in order; by force if it does not.
 fn end(mut child: Child, dir: &Path) {
     let pid = Pid::from_raw(child.id() as i32);
-    // A signal can only miss a process that has gone already.
-    let _ = kill(pid, Signal::SIGTERM);
-    let began = Instant::now();
-    while began.elapsed() < PATIENCE / 2 {
-        match child.try_wait() {
-            Ok(None) => sleep(LOOK),
-            _ => return,
+    // The second signal is for a mount that somebody else holds (a copy of the mount table, such as other
+    // programs' namespaces are): the first has taken it out of sight, this one cuts it off.
+    for patience in [PATIENCE / 10, PATIENCE / 2] {
+        // A signal can only miss a process that has gone already.
+        let _ = kill(pid, Signal::SIGTERM);
+        let began = Instant::now();
+        while began.elapsed() < patience {
+            match child.try_wait() {
+                Ok(None) => sleep(LOOK),
+                _ => return,
+            }
         }
     }
     let _ = child.kill();

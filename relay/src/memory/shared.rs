@@ -43,7 +43,7 @@ impl SharedMemory {
             .or_else(|_| rustix::fs::memfd_create(name, flags))?;
         rustix::fs::ftruncate(&fd, len as u64)?;
         rustix::fs::fcntl_add_seals(&fd, SEALS)?;
-        Self::map(fd, len)
+        Self::map(fd, 0, len)
     }
 
     /// The memory of `len` bytes that another process made and passed as `fd`.
@@ -66,10 +66,24 @@ impl SharedMemory {
                 "shared memory is not sealed",
             ));
         }
-        Self::map(fd, len)
+        Self::map(fd, 0, len)
     }
 
-    fn map(fd: OwnedFd, len: usize) -> io::Result<Self> {
+    /// The `len` bytes that the device behind `fd` offers at `offset`: memory that its driver made to be
+    /// shared, and leaves in place for as long as it is mapped.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` for a file that is no character device, or a length of 0; else what `mmap` says.
+    pub fn of_device(fd: OwnedFd, offset: u64, len: usize) -> io::Result<Self> {
+        let mode = rustix::fs::fstat(&fd)?.st_mode;
+        if rustix::fs::FileType::from_raw_mode(mode) != rustix::fs::FileType::CharacterDevice {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "no character device"));
+        }
+        Self::map(fd, offset, len)
+    }
+
+    fn map(fd: OwnedFd, offset: u64, len: usize) -> io::Result<Self> {
         if len == 0 {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
@@ -84,7 +98,7 @@ impl SharedMemory {
                 ProtFlags::READ | ProtFlags::WRITE,
                 MapFlags::SHARED,
                 &fd,
-                0,
+                offset,
             )?
         };
         let start = NonNull::new(start.cast()).expect("mmap never returns address 0 unasked");

@@ -3,23 +3,21 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::mpsc;
 
 use common::ramfs::HANGS;
-use common::{Server, WATCHDOG, errno, wait_for};
+use common::{Role, Server, WATCHDOG, errno, wait_for};
 use libzus::{Client, OpenOptions};
 use zus::fs::FileSystem;
 
 /// Not a test: what this program does when a test starts it again, in a process of its own to be killed.
 #[test]
 fn role() {
-    let Ok(role) = std::env::var("LIBZUS_TEST_ROLE") else {
+    let Some((role, socket)) = Role::mine() else {
         return;
     };
-    let socket = std::env::var("LIBZUS_TEST_SOCKET").unwrap_or_default();
     match role.as_str() {
         "client" => hold(&socket, false),
         "forking client" => hold(&socket, true),
@@ -80,50 +78,6 @@ fn keep_descriptors(command: &mut Command) -> &mut Command {
     command.process_group(0)
 }
 
-struct Killed(Child, BufReader<std::process::ChildStdout>);
-
-impl Killed {
-    fn start(role: &str, socket: &str) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["role", "--exact", "--nocapture"])
-            .env("LIBZUS_TEST_ROLE", role)
-            .env("LIBZUS_TEST_SOCKET", socket)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let out = BufReader::new(child.stdout.take().unwrap());
-        Self(child, out)
-    }
-
-    /// The rest of the next line that has `word` in it.
-    fn hear(&mut self, word: &str) -> String {
-        let mut line = String::new();
-        loop {
-            line.clear();
-            assert_ne!(
-                self.1.read_line(&mut line).unwrap(),
-                0,
-                "it ended before it said {word:?}"
-            );
-            if let Some((_, rest)) = line.split_once(word) {
-                return rest.trim().to_owned();
-            }
-        }
-    }
-
-    fn kill(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn a_killed_client_frees_all_it_held() {
     let server = Server::start();
@@ -132,7 +86,7 @@ fn a_killed_client_frees_all_it_held() {
     let before = server.fs.held();
     let files = server.fs.statfs().unwrap().files_free;
     for _ in 0..3 {
-        let mut child = Killed::start("client", server.socket().to_str().unwrap());
+        let mut child = Role::start("client", server.socket().to_str().unwrap());
         child.hear("ready");
         assert_eq!(server.shm.clients(), 2);
         assert!(server.fs.held() > before + 40);
@@ -160,7 +114,7 @@ fn a_killed_client_frees_all_it_held() {
 #[test]
 fn a_killed_client_is_gone_also_if_a_child_keeps_its_socket() {
     let server = Server::start();
-    let mut parent = Killed::start("forking client", server.socket().to_str().unwrap());
+    let mut parent = Role::start("forking client", server.socket().to_str().unwrap());
     let child = parent.hear("child").parse::<i32>().unwrap();
     parent.hear("ready");
     parent.kill();
@@ -182,7 +136,7 @@ fn a_killed_client_is_gone_also_if_a_child_keeps_its_socket() {
 
 #[test]
 fn a_killed_server_is_an_error_and_never_a_hang() {
-    let mut server = Killed::start("server", "");
+    let mut server = Role::start("server", "");
     let socket = server.hear("ready");
     let client = Client::connect(&socket).unwrap();
     let file = client.create("f", 0o644).unwrap();
@@ -250,6 +204,23 @@ fn a_server_that_ends_disconnects_its_clients() {
     });
     assert_eq!(errno(client.stat("f")), libc::ENOTCONN);
     assert!(!socket.exists(), "the socket is left behind");
+}
+
+#[test]
+fn workers_count_what_they_do() {
+    let server = Server::start();
+    let client = server.client();
+    let sum = |count: fn(&relay::Snapshot) -> u64| -> u64 {
+        server.shm.stats().iter().map(|worker| count(&worker.relay)).sum()
+    };
+    let before = (sum(|s| s.handoffs), sum(|s| s.wakes));
+    for _ in 0..100 {
+        client.stat("/").unwrap();
+    }
+    assert_eq!(sum(|s| s.handoffs) - before.0, 100);
+    // With `park`, whoever waits sleeps; but a slow client may find its answer there already.
+    assert!(sum(|s| s.wakes) - before.1 > 0);
+    assert!(sum(|s| s.parks) > 0);
 }
 
 #[test]

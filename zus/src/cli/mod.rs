@@ -6,6 +6,7 @@ mod background;
 mod check;
 mod feeding;
 mod image;
+mod kernel;
 mod live;
 mod log;
 mod memory;
@@ -45,6 +46,7 @@ enum Command {
     Remount(remount::Remount),
     Umount(umount::Umount),
     Status(status::Status),
+    Serve(kernel::Serve),
 }
 
 impl Cli {
@@ -60,6 +62,7 @@ impl Cli {
             Command::Remount(command) => command.run(),
             Command::Umount(command) => command.run(),
             Command::Status(command) => command.run(),
+            Command::Serve(command) => command.run(),
         }
     }
 }

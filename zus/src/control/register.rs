@@ -64,8 +64,7 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.file);
-        let _ = fs::remove_file(&self.entry.control);
+        remove(&self.file);
     }
 }
 
@@ -99,10 +98,15 @@ pub fn prune(dir: &Path, mounted: impl Fn(&Path) -> bool) {
     let Ok(_lock) = lock(dir) else { return };
     for (file, entry) in registry::list_in(dir) {
         if !entry.alive() && (entry.detached || !mounted(&entry.dir)) {
-            let _ = fs::remove_file(&file);
-            // By the entry's own name, not by what the entry says: it may be another user's.
-            let _ = fs::remove_file(file.with_extension("sock"));
+            remove(&file);
         }
+    }
+}
+
+/// Removes an entry and the sockets beside it.
+fn remove(file: &Path) {
+    for extension in ["json", "sock", "data"] {
+        let _ = fs::remove_file(file.with_extension(extension));
     }
 }
 

@@ -5,5 +5,7 @@
 //! [`Mount::session`](crate::engine::Mount::session) for a session per client and calls
 //! [`Session::handle`](crate::engine::Session::handle) for each message.
 
+mod desk;
 pub mod fuse;
 pub mod shm;
+pub mod zuf;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! What [`FileSystem`](super::FileSystem) methods take and return.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use rustix::time::{ClockId, clock_gettime};
 
 /// An inode number.
 pub type Ino = u64;
@@ -102,12 +102,13 @@ pub struct Timestamp {
 }
 
 impl Timestamp {
-    /// The present.
+    /// The present, as of the last tick of the kernel's clock: what Linux's own file systems stamp files with.
+    /// Reading the fine clock would be a fifth of a small write.
     pub fn now() -> Self {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = clock_gettime(ClockId::RealtimeCoarse);
         Self {
-            sec: since.as_secs() as i64,
-            nsec: since.subsec_nanos(),
+            sec: now.tv_sec,
+            nsec: now.tv_nsec as u32,
         }
     }
 }

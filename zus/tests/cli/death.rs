@@ -153,6 +153,21 @@ fn a_second_sigterm_hurries() {
 }
 
 #[test]
+fn sigterm_ends_a_server_that_was_unmounted_lazily() {
+    needs!(can_mount);
+    let scene = Scene::mounted();
+    let mut file = File::create(scene.path("mnt/a")).unwrap();
+    file.write_all(b"kept").unwrap();
+    scene.zus(&["umount", "mnt", "--lazy"]).ok();
+    scene.end_server(Signal::TERM);
+    assert_eq!(scene.status().len(), 0);
+    assert!(file.write_all(b"x").is_err());
+    assert!(!scene.zus(&["check", "img"]).ok().out.contains("not end in order"));
+    scene.zus(&["mount", "img", "mnt"]).ok();
+    assert_eq!(fs::read_to_string(scene.path("mnt/a")).unwrap(), "kept");
+}
+
+#[test]
 fn without_load_sigterm_and_sigint_unmount() {
     needs!(can_mount);
     let scene = Scene::new();

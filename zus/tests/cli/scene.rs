@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::mount::{UnmountFlags, unmount};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use zus_protocol::registry;
 
 /// No test waits longer than this for anything.
 pub const WATCHDOG: Duration = Duration::from_secs(60);
@@ -170,15 +171,10 @@ impl Scene {
 impl Drop for Scene {
     fn drop(&mut self) {
         // Order: servers first, for a dead server's mount point is never busy for long.
-        for entry in fs::read_dir(self.path("run")).into_iter().flatten().flatten() {
-            let path = entry.path();
-            if path.extension().is_none_or(|ext| ext != "json") {
-                continue;
-            }
-            let entry: Value =
-                serde_json::from_slice(&fs::read(&path).unwrap_or_default()).unwrap_or_default();
-            if let Some(pid) = entry["pid"].as_i64().and_then(|pid| Pid::from_raw(pid as i32))
-                && start_time(pid) == entry["started"].as_u64()
+        let registries = ["run", "run2", "nobody/run"].map(|name| self.path(name));
+        for (_, entry) in registries.iter().flat_map(|dir| registry::list_in(dir)) {
+            if entry.alive()
+                && let Some(pid) = Pid::from_raw(entry.pid as i32)
             {
                 let _ = kill_process(pid, Signal::KILL);
                 wait_until("the killed server has ended", || !runs(pid));
@@ -194,13 +190,9 @@ impl Drop for Scene {
     }
 }
 
-fn start_time(pid: Pid) -> Option<u64> {
-    zus_protocol::registry::start_time(pid.as_raw_nonzero().get() as u32)
-}
-
 /// Whether the process still runs.
 pub fn runs(pid: Pid) -> bool {
-    start_time(pid).is_some()
+    registry::start_time(pid.as_raw_nonzero().get() as u32).is_some()
 }
 
 /// Waits until `is` holds.

@@ -10,7 +10,7 @@ use zus::fs::{FallocateMode, FileSystem, Kind, RenameMode};
 
 use crate::operation::Operation::{self, *};
 use crate::recorder::{Recorder, memory};
-use crate::support::{Random, Tree, create, difference, make, mount, tree, unmount, write};
+use crate::support::{Random, Tree, create, difference, find, make, mount, read, tree, unmount, write};
 
 /// Does `setup` and then `operation` on a file system of `len` bytes, cuts the operation short everywhere, and
 /// looks at what the next mount makes of it.
@@ -41,10 +41,11 @@ fn cut(len: u64, setup: &[Operation], operation: &Operation) {
         let store = memory(state);
         let fs = mount(&store);
         let found = tree(&fs);
-        let merged = if operation.is_in_place() {
+        let in_place = operation.is_in_place() && !over;
+        let merged = if in_place {
             merge(&found, &before, &after)
         } else {
-            found
+            found.clone()
         };
         let differs = difference(&merged, &after);
         if over {
@@ -59,7 +60,16 @@ fn cut(len: u64, setup: &[Operation], operation: &Operation) {
                 "{what}: state {count} is not that before it, nor after it: {differs}"
             );
         }
-        // It goes on from there.
+        // It goes on from there, and nothing shows that was never in a file.
+        for (path, thing) in found.iter().filter(|(_, thing)| thing.kind == Kind::File) {
+            Resize(path.clone(), thing.size + 6000).run(&fs).unwrap();
+            let tail = read(&fs, find(&fs, path).unwrap(), thing.size, 9000).unwrap();
+            assert_eq!(
+                tail,
+                vec![0; 6000],
+                "{what}: state {count}: behind the end of {path}"
+            );
+        }
         create(&fs, "afterwards", Kind::Directory).unwrap();
         create(&fs, "afterwards/too", Kind::File).unwrap();
         assert_eq!(unmount(fs, &store).orphans, 0);
@@ -210,11 +220,11 @@ fn allocating() {
 #[test]
 fn freeing_what_takes_many_steps() {
     let mut scattered = vec![Create(path("f"), Kind::File), Create(path("other"), Kind::File)];
-    for i in 0..600 {
+    for i in 0..1030 {
         scattered.push(Write(path("f"), i * 4096, vec![4; 4096]));
         scattered.push(Write(path("other"), i * 4096, vec![5]));
     }
     for operation in [Unlink(path("f")), Resize(path("f"), 5000)] {
-        cut(8 << 20, &scattered, &operation);
+        cut(12 << 20, &scattered, &operation);
     }
 }

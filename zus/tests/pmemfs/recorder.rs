@@ -122,7 +122,7 @@ impl Recording {
         self.events.len()
     }
 
-    /// What the medium may hold if everything ends somewhere in the recording, and whether that is its end:
+    /// What the medium may hold if everything ends somewhere in the recording, and whether that is behind it:
     ///
     /// - at each store, all that was stored until then, and half of the last store (a process dies, its page
     ///   cache lives);
@@ -132,17 +132,15 @@ impl Recording {
         let mut stored = self.base.clone();
         let mut durable = self.base.clone();
         let mut in_flight = InFlight::new();
-        each(&stored, self.events.is_empty());
-        for (number, event) in self.events.iter().enumerate() {
-            let last = number + 1 == self.events.len();
+        each(&stored, false);
+        for event in &self.events {
             match event {
                 Event::Store(offset, bytes) => {
                     let half = bytes.len() / 2 / 8 * 8;
                     for (part, from) in [(0..half, *offset), (half..bytes.len(), offset + half as u64)] {
                         if !part.is_empty() {
                             put(&mut stored, from, &bytes[part]);
-                            let whole = from != *offset || half == 0;
-                            each(&stored, last && whole);
+                            each(&stored, false);
                         }
                     }
                     launch(&mut in_flight, &stored, *offset, bytes.len() as u64);
@@ -169,10 +167,13 @@ impl Recording {
                             .for_each(|word| put_word(&mut durable, &word));
                         !words.is_empty()
                     });
-                    each(&durable, last);
+                    each(&durable, false);
                 }
             }
         }
+        // What returned has happened, whatever ends now.
+        each(&stored, true);
+        each(&durable, true);
     }
 }
 

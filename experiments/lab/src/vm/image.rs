@@ -29,6 +29,7 @@ const PACKAGES: &[&str] = &[
     "grep",
     "gzip",
     "kmod",
+    "libc-bin",
     "mount",
     "procps",
     "sed",
@@ -46,13 +47,14 @@ const LIBRARIES: &[&str] = &[
     "usr/lib64/ld-linux-x86-64.so.2",
     "usr/lib/x86_64-linux-gnu/libc.so.6",
     "usr/lib/x86_64-linux-gnu/libgcc_s.so.1",
+    "usr/lib/x86_64-linux-gnu/libm.so.6",
 ];
 /// The modules for the disk in the first root, to be loaded in the order of their names.
 pub const DISK_MODULES: &str = "modules";
 /// The disk's size. The file has holes: this much is never allocated.
 const DISK_SIZE: &str = "2g";
 /// Says how the image is made; to be raised when that changes.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 5;
 
 /// What a guest boots.
 pub struct Image {

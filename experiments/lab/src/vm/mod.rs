@@ -8,7 +8,7 @@
 //! - `apt`, `tree`, `tools`, `kernel`: Debian's packages, unpacked
 //! - `image`, `cpio`, `module`, `job`: the guest's disks, zuf.ko, the command
 //! - `accel`, `boot`, `console`, `run`: the machine, what it says, what is concluded from it
-//! - `guest`: the guest's first program
+//! - `guest`: the guest's first program; `suite`: what the module promises, checked there
 
 mod accel;
 mod apt;
@@ -22,6 +22,7 @@ mod kernel;
 mod module;
 mod place;
 mod run;
+mod suite;
 mod tools;
 mod tree;
 
@@ -32,6 +33,7 @@ use anyhow::Result;
 
 pub use guest::run as guest;
 pub use kernel::Kernel;
+pub use suite::run as suite;
 
 /// Runs a command as root in a virtual machine, with zuf.ko loaded and the project's binaries in the path.
 #[derive(Clone, Debug, clap::Args)]

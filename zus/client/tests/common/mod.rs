@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //! A server in this process, and a file system that keeps what is written to it.
-#![allow(dead_code)] // each test uses a part of it
+#![allow(dead_code, unused_imports)] // each test uses a part of it
 
 pub mod ramfs;
+mod role;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use zus::engine::Mount;
 use zus::feeder::shm::{Shm, ShmOptions};
 
 use ramfs::Ramfs;
+pub use role::Role;
 
 /// Longer than anything takes on the slowest machine, shorter than patience lasts.
 pub const WATCHDOG: Duration = Duration::from_secs(60);

@@ -25,7 +25,7 @@ const HEAD: usize = 4096;
 const ALIGN: usize = 64;
 
 /// How many waits in a row are not spun in, at most, because spinning has not paid.
-const PATIENCE: u32 = 64;
+const PATIENCE: u32 = 1000;
 
 /// A request that was read.
 #[derive(Debug)]
@@ -54,10 +54,13 @@ pub(super) struct Device {
     spin: Spin,
 }
 
-/// Whether spinning pays. The device cannot say where the application is; on this CPU, it only comes on
-/// when we sleep. So spinning that brought nothing is not tried again for ever more waits.
-#[derive(Debug, Default)]
+/// Whether spinning pays: not if the application is on this CPU, where it only comes on when we sleep. Where
+/// it is is known from time to time only, so spinning that brought nothing is not tried again for ever more
+/// waits.
+#[derive(Debug)]
 struct Spin {
+    /// Where the application was last seen.
+    application: Peer,
     /// Waits yet to pass without spinning.
     pause: u32,
     /// The last such number.
@@ -91,7 +94,12 @@ impl Device {
             stats: Arc::default(),
             slept: None,
             looks: 0,
-            spin: Spin::default(),
+            spin: Spin {
+                application: Peer::Unknown,
+                pause: 0,
+                last_pause: 0,
+                is_on: false,
+            },
         }
     }
 
@@ -103,6 +111,11 @@ impl Device {
     /// What its waiting has cost.
     pub(super) fn stats_handle(&self) -> Arc<Stats> {
         self.stats.clone()
+    }
+
+    /// Where the application was seen.
+    pub(super) fn application_is(&mut self, at: Peer) {
+        self.spin.application = at;
     }
 
     /// The next request, waited for as the policy says; an error when there will be none.
@@ -140,12 +153,7 @@ impl Device {
     }
 
     /// Has a request answered.
-    pub(super) fn serve(
-        &mut self,
-        request: Incoming,
-        session: &Session,
-        reply: &mut Reply,
-    ) -> Result<(), End> {
+    pub(super) fn serve(&mut self, request: Incoming, session: &Session, reply: &mut Reply) {
         let header = self.peek(&request).map(|(header, _)| header);
         let message_len = header
             .map_or(request.len, |header| private_len(&header))
@@ -163,27 +171,22 @@ impl Device {
         let data = &mut data[..end - start];
         let answer = session.handle(&message[..message_len], Window::private(data), reply);
         let Answer::Reply { data_len } = answer else {
-            return Ok(());
+            return;
         };
         let device = if request.by_sleeping {
             &self.sleeping
         } else {
             &self.polling
         };
-        match writev(
-            &**device,
-            &[IoSlice::new(reply.bytes()), IoSlice::new(&data[..data_len])],
-        ) {
-            Ok(_) => Ok(()),
-            // Nobody waits for it any more.
-            Err(Errno::NOENT) => Ok(()),
-            Err(Errno::NODEV) => Err(End::Unmounted),
-            Err(Errno::CONNABORTED) => Err(End::Aborted),
+        let parts = [IoSlice::new(reply.bytes()), IoSlice::new(&data[..data_len])];
+        match writev(&**device, &parts) {
+            Ok(_) => {}
+            // Nobody waits for it any more; if that is because all has ended, the next read says so.
+            Err(Errno::NOENT | Errno::NODEV | Errno::CONNABORTED) => {}
             Err(error) => {
                 // The request stays unanswered and its caller waits: cutting it off is for the administrator.
                 let opcode = header.map(|header| header.opcode);
                 tracing::error!(%error, ?opcode, "the kernel did not take a reply");
-                Ok(())
             }
         }
     }
@@ -195,7 +198,13 @@ impl Device {
         } else {
             &self.polling
         };
-        match read(&**device, &mut self.buffer[..]) {
+        let mut result = read(&**device, &mut self.buffer[..]);
+        if result == Err(Errno::CONNABORTED) {
+            // Also said of a request that was on its way when the end came, however it came. Asked again,
+            // there is no request.
+            result = read(&**device, &mut self.buffer[..]);
+        }
+        match result {
             Ok(len) => Some(Ok(Incoming {
                 len,
                 by_sleeping,

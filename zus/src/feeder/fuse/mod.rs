@@ -13,11 +13,11 @@
 //! it was unmounted, or when the connection is aborted, each worker's next read says so. Dropping a
 //! [`Fuse`] unmounts by force and waits for that.
 //!
-//! **Waiting.** Each worker has two descriptors of its own (`FUSE_DEV_IOC_CLONE`): one that blocks and one
-//! that does not. To poll is to read from the second, to sleep is to read from the first: one system call
-//! brings the request either way. With `park` all workers sleep in the kernel, which wakes one of them for
-//! each request. With all other strategies one worker at a time waits at the device (`lead.rs`), so that
-//! at most one CPU is burnt, and the kernel, which sees nobody asleep, wakes nobody.
+//! **Waiting.** One worker at a time waits at the device (`lead.rs`), so that at most one CPU is burnt, and
+//! the kernel, which sees nobody else there, wakes nobody in vain. Except with `spin`, it is the one on the
+//! CPU of the application (`follow.rs`). Each worker has two descriptors of its own (`FUSE_DEV_IOC_CLONE`):
+//! one that blocks and one that does not. To poll is to read from the second, to sleep is to read from the
+//! first: one system call brings the request either way.
 //!
 //! | strategy | the waiting worker |
 //! |---|---|
@@ -31,6 +31,7 @@
 mod clone;
 mod device;
 mod error;
+mod follow;
 mod kernel;
 mod lead;
 mod options;
@@ -104,8 +105,8 @@ impl Fuse {
         for (index, cpu) in cpus.into_iter().enumerate() {
             let device = Device::clone_of(first, self.mount.policy().clone())?;
             self.stats.push((cpu, device.stats_handle()));
-            let worker = Worker::new(session.clone(), lead.clone(), device);
-            self.workers.push(worker.start(index, cpu)?);
+            let worker = Worker::new(session.clone(), lead.clone(), device, cpu);
+            self.workers.push(worker.start(index)?);
         }
         Ok(())
     }

@@ -4,11 +4,12 @@
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use relay::Strategy;
+use relay::{Peer, Strategy};
 use zerocopy::FromBytes;
 use zus_protocol::{Opcode, OutHeader, ReadIn};
 
 use super::device::{Device, Incoming};
+use super::follow::{Follow, Seen};
 use super::lead::Lead;
 use super::{End, MountError};
 use crate::engine::{Reply, Session};
@@ -27,9 +28,7 @@ pub(super) fn shake_hands(session: &Session, device: &mut Device) -> Result<(), 
         _ => return failed("its first message is not INIT"),
     }
     let mut reply = Reply::new();
-    if device.serve(request, session, &mut reply).is_err() {
-        return failed("it went away");
-    }
+    device.serve(request, session, &mut reply);
     match OutHeader::read_from_prefix(reply.bytes()) {
         Ok((OutHeader { error: 0, .. }, _)) => Ok(()),
         _ => failed("it is older than Linux 5.4"),
@@ -42,20 +41,25 @@ pub(super) struct Worker {
     lead: Arc<Lead>,
     device: Device,
     reply: Reply,
+    cpu: u32,
+    follow: Follow,
 }
 
 impl Worker {
-    pub(super) fn new(session: Arc<Session>, lead: Arc<Lead>, device: Device) -> Self {
+    /// One that will serve on `cpu`.
+    pub(super) fn new(session: Arc<Session>, lead: Arc<Lead>, device: Device, cpu: u32) -> Self {
         Self {
             session,
             lead,
             device,
             reply: Reply::new(),
+            cpu,
+            follow: Follow::new(cpu),
         }
     }
 
-    /// Starts it on `cpu`.
-    pub(super) fn start(self, index: usize, cpu: u32) -> Result<JoinHandle<End>, MountError> {
+    pub(super) fn start(self, index: usize) -> Result<JoinHandle<End>, MountError> {
+        let cpu = self.cpu;
         let thread = thread::Builder::new().name(format!("zus-fuse-{index}"));
         thread
             .spawn(move || {
@@ -79,20 +83,32 @@ impl Worker {
 
     /// Waits for a request and answers it.
     fn turn(&mut self) -> Result<(), End> {
-        let policy = self.session.mount().policy().clone();
-        let needs_lead = || policy.strategy() != Strategy::Park;
-        let leads = needs_lead();
-        if leads {
-            self.lead.take(needs_lead);
-        } else if self.lead.has_waiting() {
-            self.lead.dismiss();
-        }
+        self.lead.take(self.cpu);
         let next = self.device.next();
-        if leads {
-            let call = next.as_ref().is_ok_and(|request| self.needs_help(request));
-            self.lead.give(call);
+        let call = next.as_ref().is_ok_and(|request| self.needs_help(request));
+        self.lead.give(call);
+        let request = next?;
+        let pid = self.device.peek(&request).map_or(0, |(header, _)| header.pid);
+        self.device.serve(request, &self.session, &mut self.reply);
+        self.follow(pid);
+        Ok(())
+    }
+
+    /// Leads from where the thread is that was served. Not if it spins for ever: it was given a CPU of its
+    /// own for that.
+    fn follow(&mut self, pid: u32) {
+        if pid == 0 || self.session.mount().policy().strategy() == Strategy::Spin {
+            return;
         }
-        self.device.serve(next?, &self.session, &mut self.reply)
+        match self.follow.served(pid) {
+            Some(Seen::Here) => self.device.application_is(Peer::Here),
+            Some(Seen::Elsewhere(_)) => self.device.application_is(Peer::Elsewhere),
+            Some(Seen::Settled(cpu)) => {
+                self.device.application_is(Peer::Elsewhere);
+                self.lead.keep_for(cpu);
+            }
+            None => {}
+        }
     }
 
     /// Whether somebody else should wait at the device while this request is served: because it waits for

@@ -8,7 +8,8 @@ use std::thread::JoinHandle;
 
 use relay::{Control, Event, Policy, Poller, Server, Stats, Token, WaitError};
 
-use super::client::{Client, Desk, Kept};
+use super::client::{Client, Kept};
+use crate::feeder::desk::Desk;
 
 /// What the guardian tells a worker.
 enum Order {

@@ -108,8 +108,9 @@ impl Tree {
         let root = NewInode {
             kind: Kind::Directory,
             perm: 0o755,
-            uid: 0,
-            gid: 0,
+            // Whoever serves it can use it, root or not.
+            uid: rustix::process::geteuid().as_raw(),
+            gid: rustix::process::getegid().as_raw(),
             rdev: 0,
             target: b"",
         };

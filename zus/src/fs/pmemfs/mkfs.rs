@@ -112,7 +112,7 @@ pub fn format(store: Box<dyn Store>, options: &MkfsOptions) -> Result<(), Error>
     };
     tx.inode(at, &mut root)?;
     tx.commit()?;
-    medium.mark_clean()?;
+    medium.close()?;
 
     let superblock = Superblock::new(&geometry, uuid, now.sec as u64);
     let store = &*medium.store;

@@ -9,8 +9,8 @@ use super::Pmemfs;
 use super::cache::{self, Cache};
 use super::edit::Edit;
 use super::format::{BLOCK, Geometry, LAST_VERSION, MAGIC, Superblock, SuperblockError};
+use super::medium::Medium;
 use super::medium::journal::{self, Replayed};
-use super::medium::{Medium, lock};
 use super::node::Node;
 use crate::fs::{Error, Ino, ROOT, Result};
 use crate::store::{Access, Image, ImageError, Store};
@@ -140,10 +140,7 @@ impl Pmemfs {
             self.finish(&mut edit)?;
             self.cache.remove(&node);
         }
-        let _moving = lock(&self.moving);
-        let clean = self.medium.mark_clean();
-        self.medium.close();
-        clean
+        self.medium.close()
     }
 
     /// Does what the last mount could not. What fails is left to the next.

@@ -123,20 +123,23 @@ impl Node {
 
     /// Notes that it was read: only if nothing was read since the last change, or for a day.
     pub fn accessed(&self, medium: &Medium, state: &State) {
-        let Ok(attr) = self.attr(state) else {
-            return;
-        };
-        let now = clock::now();
-        let due = attr.atime <= attr.mtime.max(attr.ctime) || now.sec - attr.atime.sec >= DAY;
-        let word = pack(now);
-        if due && word != 0 && now != attr.atime && medium.writable().is_ok() {
-            let at = self.at + TOUCHED_AT + 8;
-            // A reader is not refused because the host is full.
-            if medium.store.reserve(at, 8).is_ok() {
-                medium.store.store(at, word);
-                medium.store.flush(at, 8);
-                self.accessed.store(word, Ordering::Relaxed);
-            }
+        let (inode, now) = (&state.inode, clock::now());
+        let atime = unpack(self.accessed.load(Ordering::Relaxed)).unwrap_or(inode.atime);
+        let changed = unpack(inode.touched).unwrap_or(inode.mtime.max(inode.ctime));
+        let due = atime <= changed || now.sec - atime.sec >= DAY;
+        if due && now != atime && medium.writable().is_ok() {
+            self.store_accessed(medium, pack(now));
+        }
+    }
+
+    #[cold]
+    fn store_accessed(&self, medium: &Medium, word: u64) {
+        let at = self.at + TOUCHED_AT + 8;
+        // A reader is not refused because the host is full.
+        if word != 0 && medium.store.reserve(at, 8).is_ok() {
+            medium.store.store(at, word);
+            medium.store.flush(at, 8);
+            self.accessed.store(word, Ordering::Relaxed);
         }
     }
 
@@ -144,7 +147,7 @@ impl Node {
     /// moved.
     pub fn touched(&self, medium: &Medium, state: &mut State, now: Timestamp) -> Result<()> {
         let word = pack(now);
-        if word == state.inode.touched {
+        if word == state.inode.touched && word != 0 {
             return Ok(());
         }
         let at = self.at + TOUCHED_AT;

@@ -14,6 +14,7 @@
 //! order does not matter.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, TryLockError};
 
 use super::super::format::{BLOCK, Geometry, LANE};
@@ -155,6 +156,17 @@ impl<'a> Iterator for Changes<'a> {
 pub struct Journal {
     start: u64,
     lanes: Vec<Mutex<()>>,
+    /// Set once, for good: by whoever unmounts, or if a commit does not come to its end.
+    closed: AtomicBool,
+}
+
+/// Closes the journal when a commit does not come to its end: what is on the medium is not what is in memory.
+struct Unfinished<'a>(&'a Journal);
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        self.0.closed.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Journal {
@@ -163,6 +175,7 @@ impl Journal {
         Self {
             start: geometry.journal * BLOCK,
             lanes: (0..geometry.lanes).map(|_| Mutex::new(())).collect(),
+            closed: AtomicBool::new(false),
         }
     }
 
@@ -170,13 +183,19 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`], and nothing has happened, if there are more than [`CAPACITY`] bytes of them.
+    /// [`Error::Io`], and nothing has happened, if there are more than [`CAPACITY`] bytes of them, or the
+    /// journal is [closed](Self::close).
     pub fn commit(&self, store: &dyn Store, body: &Body) -> Result<()> {
         if body.len() > CAPACITY {
             debug_assert!(false, "a transaction of {} bytes", body.len());
             return Err(Error::Io);
         }
         let (_lane, at) = self.lane();
+        // Under the lane's lock, through which `close` goes after it is set.
+        if self.closed.load(Ordering::Relaxed) {
+            return Err(Error::Io);
+        }
+        let unfinished = Unfinished(self);
         store.write(at + HEAD, &body.writes);
         store.write(at + HEAD + body.writes.len() as u64, &body.bits);
         store.flush(at + HEAD, body.len() as u64);
@@ -191,7 +210,21 @@ impl Journal {
         store.store(at, 0);
         store.flush(at, 8);
         store.fence();
+        std::mem::forget(unfinished);
         Ok(())
+    }
+
+    /// Lets nothing happen from here on. What is happening is over on return.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+        for lane in &self.lanes {
+            drop(lock(lane));
+        }
+    }
+
+    /// Whether nothing happens any more.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
     }
 
     /// A lane of one's own: any that is free, or one that will be.
@@ -202,8 +235,7 @@ impl Journal {
             match self.lanes[i].try_lock() {
                 Ok(guard) => return (guard, self.start + i as u64 * LANE),
                 Err(TryLockError::WouldBlock) => {}
-                // Whoever died here left its transaction half made: the file system has failed, and this
-                // lane is for the next mount to replay.
+                // Whoever panicked here left its transaction half made, for the next mount to replay.
                 Err(TryLockError::Poisoned(_)) => {}
             }
         }

@@ -12,7 +12,6 @@ pub mod table;
 pub mod tree;
 pub mod tx;
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::format::{CLEAN, Geometry, MOUNTED, STATE_AT};
@@ -35,9 +34,6 @@ pub struct Medium {
     journal: Journal,
     /// Whether nothing may change.
     read_only: bool,
-    /// Whether an operation ended between its commit and its end, so that what is on the medium must be
-    /// replayed before it is true again.
-    failed: AtomicBool,
 }
 
 impl Medium {
@@ -57,7 +53,6 @@ impl Medium {
             space,
             table,
             read_only,
-            failed: AtomicBool::new(false),
         })
     }
 
@@ -66,9 +61,15 @@ impl Medium {
         self.set_state(MOUNTED)
     }
 
-    /// Says on the medium that all is in order, with what makes the next mount quick.
-    pub fn mark_clean(&self) -> Result<()> {
+    /// Lets nothing change from here on, and says on the medium that all is in order, with what makes the next
+    /// mount quick.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if an operation did not come to its end, or the host failed: then it is not said.
+    pub fn close(&self) -> Result<()> {
         self.writable()?;
+        self.journal.close();
         self.space.close(&*self.store, &self.geometry)?;
         self.store.sync()?;
         self.set_state(CLEAN)
@@ -86,22 +87,15 @@ impl Medium {
     ///
     /// # Errors
     ///
-    /// [`Error::ReadOnly`], or [`Error::Io`] if the medium has failed.
+    /// [`Error::ReadOnly`], or [`Error::Io`] if the medium is closed or has failed.
     pub fn writable(&self) -> Result<()> {
         if self.read_only {
             return Err(Error::ReadOnly);
         }
-        // Relaxed: it is set once, for good, and an operation that misses it changes nothing that the
-        // failed one meant, whose locks were poisoned or its lane skipped.
-        if self.failed.load(Ordering::Relaxed) {
+        if self.journal.is_closed() {
             return Err(Error::Io);
         }
         Ok(())
-    }
-
-    /// Lets nothing change from here on.
-    pub fn close(&self) {
-        self.failed.store(true, Ordering::Relaxed);
     }
 
     /// Makes the changes of a transaction happen.
@@ -109,24 +103,12 @@ impl Medium {
         if body.is_empty() {
             return Ok(());
         }
-        let over = Unfinished(self);
-        let committed = self.journal.commit(&*self.store, body);
-        std::mem::forget(over);
-        committed
+        self.journal.commit(&*self.store, body)
     }
 
     /// Whether it is mounted read-only.
     pub fn is_read_only(&self) -> bool {
         self.read_only
-    }
-}
-
-/// Fails the medium when a commit does not come to its end: what is on it is not what is in DRAM.
-struct Unfinished<'a>(&'a Medium);
-
-impl Drop for Unfinished<'_> {
-    fn drop(&mut self) {
-        self.0.failed.store(true, Ordering::Relaxed);
     }
 }
 
