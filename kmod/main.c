@@ -11,9 +11,6 @@ static int __init zuf_init(void)
 {
 	int err;
 
-	err = zuf_selftest();
-	if (err)
-		return err;
 	err = zuf_orphan_init();
 	if (err)
 		return err;

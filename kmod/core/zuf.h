@@ -224,13 +224,4 @@ void zuf_mount_release(struct kobject *kobj);
 
 extern const char *const zuf_strategy_names[];
 
-#ifdef ZUF_DEBUG
-int zuf_selftest(void);
-#else
-static inline int zuf_selftest(void)
-{
-	return 0;
-}
-#endif
-
 #endif
