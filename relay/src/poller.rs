@@ -135,8 +135,9 @@ impl<T> Poller<T> {
         self.ends.control.clone()
     }
 
-    /// Takes `server` in, with `kept` beside it. It counts with the poller from now on. Its request bell must be an eventfd; those of one client may
-    /// share one, those of different clients not, which could keep each other's from being heard.
+    /// Takes `server` in, with `kept` beside it. It counts with the poller from now on. Its request bell must
+    /// be an eventfd; those of one client may share one, those of different clients not, which could keep
+    /// each other's from being heard.
     ///
     /// # Errors
     ///

@@ -285,3 +285,67 @@ fn one_bell_wakes_for_each_of_its_slots_until_the_last_is_out() {
     }
     serving.join().unwrap();
 }
+
+/// Ends whose worker is this thread, so that each step is one event.
+fn crowd(count: u32) -> (Poller<u32>, Vec<Client>, Bell) {
+    let policy = Arc::new(Policy::new(Strategy::Park, Duration::ZERO));
+    let mut poller = Poller::new(policy.clone()).unwrap();
+    let bell = Bell::new_eventfd().unwrap();
+    let end = |name| {
+        let slot = SlotRef::private();
+        let server = Server::new(slot.clone(), policy.clone(), bell.clone(), Bell::futex());
+        poller.add(server, name).unwrap();
+        Client::new(slot, policy.clone(), bell.clone(), Bell::futex())
+    };
+    let clients = (0..count).map(end).collect();
+    (poller, clients, bell)
+}
+
+/// Answers the next request; whose it was.
+fn answer(poller: &mut Poller<u32>) -> u32 {
+    match poller.next(Some(Instant::now() + Duration::from_secs(60))) {
+        Ok(Event::Request(token, _)) => {
+            poller.reply(token, b"done").unwrap();
+            *poller.get_mut(token).unwrap()
+        }
+        other => panic!("no request: {other:?}"),
+    }
+}
+
+#[test]
+fn one_that_never_pauses_does_not_keep_the_others_waiting() {
+    let (mut poller, mut clients, _) = crowd(200);
+    for client in &mut clients {
+        client.post(b"request").unwrap();
+    }
+    let mut served = [0; 200];
+    // As soon as number 7 is answered it asks again; the others ask once.
+    for turn in 0.. {
+        let name = answer(&mut poller);
+        served[name as usize] += 1;
+        if name == 7 {
+            clients[7].wait(None).unwrap();
+            clients[7].post(b"request").unwrap();
+        }
+        if served.iter().all(|&count| count > 0) {
+            break;
+        }
+        assert!(turn < 200 * 40, "somebody starves: {served:?}");
+    }
+}
+
+#[test]
+fn an_announcement_stands_until_its_client_comes_and_then_rings_once() {
+    let (mut poller, mut clients, _) = crowd(40);
+    let nothing = poller.next(Some(Instant::now() + Duration::from_millis(5)));
+    assert!(matches!(nothing, Err(WaitError::TimedOut)));
+    for round in 0..3 {
+        for (name, client) in clients.iter_mut().enumerate() {
+            client.post(b"request").unwrap();
+            assert_eq!(answer(&mut poller), name as u32);
+            client.wait(None).unwrap();
+            // It rang when it came first, and the worker has not slept since.
+            assert_eq!(client.stats().snapshot().wakes, 1, "round {round}");
+        }
+    }
+}

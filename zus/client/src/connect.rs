@@ -90,10 +90,11 @@ impl Connector {
 
 /// The data socket that serves `path`.
 fn data_socket(path: &Path) -> io::Result<PathBuf> {
-    if std::fs::metadata(path)?.file_type().is_socket() {
+    let named = |e: io::Error| io::Error::new(e.kind(), format!("{}: {e}", path.display()));
+    if std::fs::metadata(path).map_err(named)?.file_type().is_socket() {
         return Ok(path.to_owned());
     }
-    let dir = path.canonicalize()?;
+    let dir = path.canonicalize().map_err(named)?;
     let not_found = |what: &str| {
         let message = format!("{}: {what}", path.display());
         io::Error::new(io::ErrorKind::NotFound, message)

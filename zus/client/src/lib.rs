@@ -22,7 +22,7 @@
 //! server dies or ends, every operation, also one in flight, fails with `ENOTCONN`: connect again.
 //!
 //! **Limits.** A client belongs to the process that made it: after a fork, the child must connect for
-//! itself. The process acts with the rights it had when it connected. There are no current directory, no
+//! itself. It acts with the rights, and the umask, that the process had when it connected. There are no current directory, no
 //! file locks and no `mmap`.
 #![deny(unsafe_code)]
 

@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use nix::sys::signal::SigSet;
 use relay::{Bell, Policy, Side, SlotRef};
 use rustix::net::{RecvFlags, Shutdown};
 use zerocopy::FromBytes;
@@ -31,6 +32,8 @@ impl Watch {
             .spawn({
                 let socket = Arc::clone(&socket);
                 move || {
+                    // Signals are for the application's own threads.
+                    let _ = SigSet::all().thread_block();
                     listen(&socket, &policy);
                     for slot in &slots {
                         relay::bury(slot, Side::Server, &Bell::futex());

@@ -450,3 +450,28 @@ fn passed_descriptors_are_not_kept() {
         "the server holds what was passed to it"
     );
 }
+
+#[test]
+fn who_says_nothing_is_shown_out() {
+    let server = Server::start();
+    let before = Instant::now();
+    let silent = knock(&server);
+    // It could still greet, for seconds.
+    let mut answer = [0; 512];
+    assert!(rustix::net::recv(&silent, &mut answer, RecvFlags::DONTWAIT).is_err());
+    let (len, _) = rustix::net::recv(&silent, &mut answer, RecvFlags::empty()).unwrap();
+    assert_eq!(len, 0, "an answer to nothing");
+    assert!(before.elapsed() > Duration::from_secs(1), "it was given no time");
+    server.client().stat("/").unwrap();
+}
+
+#[test]
+fn too_many_that_say_nothing_keep_nobody_out() {
+    let server = Server::start();
+    let silent: Vec<_> = (0..40).map(|_| knock(&server)).collect();
+    // Those of one user are few before the rest is turned away: the door is not blocked for others, and this
+    // user's next client comes in when the first of them has been shown out.
+    wait_for("a place", || libzus::Client::connect(server.socket()).is_ok());
+    drop(silent);
+    server.client().stat("/").unwrap();
+}

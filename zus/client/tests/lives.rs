@@ -207,6 +207,23 @@ fn a_server_that_ends_disconnects_its_clients() {
 }
 
 #[test]
+fn workers_count_what_they_do() {
+    let server = Server::start();
+    let client = server.client();
+    let sum = |count: fn(&relay::Snapshot) -> u64| -> u64 {
+        server.shm.stats().iter().map(|worker| count(&worker.relay)).sum()
+    };
+    let before = (sum(|s| s.handoffs), sum(|s| s.wakes));
+    for _ in 0..100 {
+        client.stat("/").unwrap();
+    }
+    assert_eq!(sum(|s| s.handoffs) - before.0, 100);
+    // With `park`, whoever waits sleeps; but a slow client may find its answer there already.
+    assert!(sum(|s| s.wakes) - before.1 > 0);
+    assert!(sum(|s| s.parks) > 0);
+}
+
+#[test]
 fn there_are_limits_and_a_refusal_says_which() {
     let options = zus::feeder::shm::ShmOptions {
         clients: 3,

@@ -278,6 +278,11 @@ impl Store for Image {
             Ok(())
         }
     }
+    fn release(&self) {
+        // The end of a process lets go of it only when its last thread has ended, which is after others
+        // see it gone.
+        let _ = flock(&self.file, FlockOperation::Unlock);
+    }
 }
 
 /// The length of an image in whole bytes that can be mapped, and whether it is a device.

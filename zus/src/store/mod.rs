@@ -81,6 +81,9 @@ pub trait Store: Send + Sync {
 
     /// Returns when everything that was stored, flushed and fenced before survives a loss of power.
     fn sync(&self) -> Result<(), Error>;
+
+    /// Lets others have the medium. Nothing is stored to it afterwards.
+    fn release(&self) {}
 }
 
 impl<S: Store + ?Sized> Store for std::sync::Arc<S> {
@@ -122,5 +125,8 @@ impl<S: Store + ?Sized> Store for std::sync::Arc<S> {
     }
     fn sync(&self) -> Result<(), Error> {
         (**self).sync()
+    }
+    fn release(&self) {
+        (**self).release();
     }
 }

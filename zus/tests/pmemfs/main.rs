@@ -4,8 +4,10 @@
 mod basics;
 mod crash;
 mod directories;
+mod files;
 mod images;
 mod model;
+mod names;
 mod operation;
 mod oracle;
 mod recorder;

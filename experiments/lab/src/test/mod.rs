@@ -9,6 +9,7 @@ mod full;
 mod house;
 mod interrupt;
 mod life;
+mod module;
 mod need;
 mod pjdfstest;
 mod refusals;

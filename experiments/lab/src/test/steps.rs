@@ -3,7 +3,9 @@
 
 use super::need::Need::{self, Command, Component, Crate, Mounting};
 use super::step::Step;
-use super::{crash, fio, fsx, full, house, interrupt, life, pjdfstest, refusals, source, strategies, stress};
+use super::{
+    crash, fio, fsx, full, house, interrupt, life, module, pjdfstest, refusals, source, strategies, stress,
+};
 
 const GIT: Need = Command("git", "git");
 const FIO: Need = Command("fio", "fio");
@@ -132,6 +134,18 @@ pub const ALL: &[Step] = &[
         "fsx for a million operations on each relay strategy",
         &[Mounting, FSX],
         fsx::soak,
+    ),
+    long(
+        "vm-6.12",
+        "the kernel module in a virtual machine, on Debian's 6.12",
+        &[Command("cc", "gcc")],
+        module::on_6_12,
+    ),
+    long(
+        "vm-7.3",
+        "the same on Debian's 7.3",
+        &[Command("cc", "gcc")],
+        module::on_7_3,
     ),
 ];
 

@@ -54,7 +54,7 @@ pub const DISK_MODULES: &str = "modules";
 /// The disk's size. The file has holes: this much is never allocated.
 const DISK_SIZE: &str = "2g";
 /// Says how the image is made; to be raised when that changes.
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 5;
 
 /// What a guest boots.
 pub struct Image {

@@ -29,6 +29,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use relay::{Snapshot, Strategy};
+use rustix::process::Resource;
 
 pub use options::{Placement, ShmOptions, UnknownPlacement};
 
@@ -93,6 +94,7 @@ impl Shm {
     pub fn listen(mount: Arc<Mount>, socket: &Path, options: &ShmOptions) -> Result<Self, ShmError> {
         let plan = Plan::new(&options.placement, &relay::cpu::online(), &relay::cpu::allowed())
             .map_err(ShmError::NoCpu)?;
+        raise_descriptor_limit();
         let door = Socket::listen(socket, options.mode).map_err(ShmError::Socket)?;
         let start = |&cpu: &u32| Worker::start(cpu, Arc::clone(mount.policy()));
         let workers: Arc<[Worker]> = plan.workers.iter().map(start).collect::<io::Result<_>>()?;
@@ -172,6 +174,18 @@ impl Shm {
         }
         if let Err(error) = self.mount.fs().sync() {
             tracing::error!(%error, "the last sync failed");
+        }
+    }
+}
+
+/// Lets this process have as many descriptors as it may: each client takes one for each worker and four more,
+/// and the usual limit of 1024 is there for programs that use select(2).
+fn raise_descriptor_limit() {
+    let mut limit = rustix::process::getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        limit.current = limit.maximum;
+        if let Err(e) = rustix::process::setrlimit(Resource::Nofile, limit) {
+            tracing::warn!("the limit on open files stays as it is: {e}");
         }
     }
 }

@@ -55,11 +55,11 @@ impl Pmemfs {
     }
 
     pub(super) fn write_file(&self, ino: Ino, offset: u64, from: Window<'_>, sync: bool) -> Result<usize> {
-        self.medium.writable()?;
         let len = from.len() as u64;
         let node = self.node(ino)?;
         let mut state = node.write();
         state.file()?;
+        self.medium.writable()?;
         if offset.checked_add(len).is_none_or(|end| end > MAX_SIZE) {
             return Err(Error::TooLarge);
         }

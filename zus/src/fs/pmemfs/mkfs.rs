@@ -113,6 +113,7 @@ pub fn format(store: Box<dyn Store>, options: &MkfsOptions) -> Result<(), Error>
     tx.inode(at, &mut root)?;
     tx.commit()?;
     medium.close()?;
+    medium.mark_clean()?;
 
     let superblock = Superblock::new(&geometry, uuid, now.sec as u64);
     let store = &*medium.store;

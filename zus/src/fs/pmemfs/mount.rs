@@ -140,7 +140,14 @@ impl Pmemfs {
             self.finish(&mut edit)?;
             self.cache.remove(&node);
         }
-        self.medium.close()
+        self.medium.close()?;
+        // Whatever still stores does so under the lock of a node; who gets one from here on finds it closed.
+        for node in self.cache.all() {
+            drop(node.write());
+        }
+        self.medium.mark_clean()?;
+        self.medium.store.release();
+        Ok(())
     }
 
     /// Does what the last mount could not. What fails is left to the next.
