@@ -99,6 +99,9 @@ fn a_full_host_refuses_and_loses_nothing() {
     let Some(host) = SmallHost::new(16) else {
         return;
     };
+    // What one CPU freed serves another, which likes a group of its own.
+    let cpus = relay::cpu::allowed();
+    relay::cpu::pin(cpus[0]).unwrap();
     let image = host.0.path().join("image");
     mkfs(&image, 1 << 30, &MkfsOptions::default()).unwrap();
     let fs = open(&image);
@@ -118,6 +121,7 @@ fn a_full_host_refuses_and_loses_nothing() {
     write(&fs, file, 0, &[3; 1 << 20]).unwrap();
     // What is freed can be used again although the host has no more.
     fs.unlink(ROOT, name("file")).unwrap();
+    relay::cpu::pin(*cpus.last().unwrap()).unwrap();
     let again = create(&fs, "again", Kind::File).unwrap();
     let written = write(&fs, again, 0, &[4; 4 << 20]).unwrap();
     assert_eq!(written, 4 << 20);
@@ -130,6 +134,7 @@ fn a_full_host_refuses_and_loses_nothing() {
     let again = find(&fs, "again").unwrap();
     assert_eq!(read(&fs, again, 0, 5 << 20).unwrap(), vec![4; 4 << 20]);
     fs.unlink(ROOT, name("again")).unwrap();
+    relay::cpu::pin(cpus[0]).unwrap();
     let third = create(&fs, "third", Kind::File).unwrap();
     write(&fs, third, 0, &[6; 4 << 20]).unwrap();
     assert_eq!(

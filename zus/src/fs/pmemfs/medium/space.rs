@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! The blocks: allocation groups, each with its own bitmap and lock, and each CPU with one that it likes.
 
+use std::cell::Cell;
 use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,6 +12,8 @@ use super::{lock, slot};
 use crate::fs::{Error, Result};
 use crate::store::Store;
 
+/// How many pieces in which nothing is in use are offered to a full host before it is believed: a system call each.
+const MAX_ASKED: u32 = 4096;
 /// The host gives space in pieces of this many blocks, see [`Store::reserve`].
 const HOST_PIECE: u32 = 512;
 /// CPUs that have a group of their own at most.
@@ -96,7 +99,10 @@ impl Space {
             if group.bits.free() == 0 {
                 continue;
             }
-            self.prepare(store, geometry, number)?;
+            match self.prepare(store, geometry, number) {
+                Err(Error::NoSpace) => return self.take_backed(store, first, want),
+                prepared => prepared?,
+            }
             let goal = goal.filter(|_| i == 0).map(|block| (block % GROUP) as u32);
             let Some(range) = group.bits.take(store, goal, want) else {
                 continue;
@@ -118,9 +124,26 @@ impl Space {
         Err(Error::NoSpace)
     }
 
-    /// The host is full: takes from where it has given space already, which is where something is in use.
+    /// The host is full: takes from where it has given space already. That is where something is in use; and it
+    /// may be where something was, before this mount, which only asking the host tells.
     #[cold]
     fn take_backed(&self, store: &dyn Store, first: usize, want: u32) -> Result<Run> {
+        let backed = |group: &Group, piece: &Range<u32>| group.bits.any_used(store, piece.clone());
+        let asked = Cell::new(0);
+        let maybe = |_: &Group, _: &Range<u32>| asked.replace(asked.get() + 1) < MAX_ASKED;
+        self.take_where(store, first, want, &backed)
+            .or_else(|| self.take_where(store, first, want, &maybe))
+            .ok_or(Error::NoSpace)
+    }
+
+    /// Takes from a piece that `is_likely` to be backed by the host and turns out to be.
+    fn take_where(
+        &self,
+        store: &dyn Store,
+        first: usize,
+        want: u32,
+        is_likely: &dyn Fn(&Group, &Range<u32>) -> bool,
+    ) -> Option<Run> {
         for i in 0..self.groups.len() {
             let number = (first + i) % self.groups.len();
             let group = &self.groups[number];
@@ -129,7 +152,7 @@ impl Space {
             }
             for piece in (0..group.bits.count()).step_by(HOST_PIECE as usize) {
                 let piece = piece..piece + HOST_PIECE;
-                if !group.bits.any_used(store, piece.clone()) {
+                if !is_likely(group, &piece) {
                     continue;
                 }
                 let Some(range) = group.bits.take_in(store, piece, want) else {
@@ -141,12 +164,12 @@ impl Space {
                     .is_ok()
                 {
                     group.changed.store(true, Ordering::Relaxed);
-                    return Ok(run);
+                    return Some(run);
                 }
                 group.bits.give(&range);
             }
         }
-        Err(Error::NoSpace)
+        None
     }
 
     /// Makes `run`, which is about to be freed, busy.
