@@ -4,7 +4,7 @@
 use std::io::IoSlice;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use relay::memory::Window;
 use relay::{Peer, Policy, Stats, Strategy, Wait};
@@ -23,6 +23,9 @@ const HEAD: usize = 4096;
 
 /// Data go to a multiple of this in the buffer: a cache line.
 const ALIGN: usize = 64;
+
+/// Who slept for less than this has not slept: the request was there.
+const WINK: Duration = Duration::from_micros(2);
 
 /// How many waits in a row are not spun in, at most, because spinning has not paid.
 const PATIENCE: u32 = 1000;
@@ -130,11 +133,14 @@ impl Device {
 
     /// The next request, slept for.
     pub(super) fn sleep_for_next(&mut self) -> Result<Incoming, End> {
-        loop {
-            if let Some(read) = self.read(true) {
-                return read;
+        let next = loop {
+            self.stats.park();
+            if let Some(next) = self.read(true) {
+                break next;
             }
-        }
+        };
+        self.stats.handoff();
+        next
     }
 
     /// Whether another request is there.
@@ -246,8 +252,10 @@ impl Wait for Device {
             return Some(slept);
         }
         // Who is going to sleep anyway finds in the same system call what is there already.
-        if self.policy.strategy() == Strategy::Park {
-            return None;
+        match self.policy.strategy() {
+            Strategy::Park => return None,
+            Strategy::Hybrid if self.spin.application == Peer::Here => return None,
+            _ => {}
         }
         let item = self.read(false);
         if item.is_some() && self.looks > 0 {
@@ -274,7 +282,11 @@ impl Wait for Device {
             // An error or a signal: the read that follows finds out.
             let _ = poll(&mut fds, None);
         } else {
+            let asleep = Instant::now();
             self.slept = self.read(true);
+            if let Some(Ok(request)) = &mut self.slept {
+                request.at_once = asleep.elapsed() < WINK;
+            }
         }
     }
 

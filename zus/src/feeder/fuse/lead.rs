@@ -9,14 +9,21 @@
 //! - it **keeps** the lead for somebody: one who is in a better place;
 //! - it is **away** longer than it thought: as long as there are requests, one of those who wait, the
 //!   guard, looks up now and then whether the lead is held or was.
+//!
+//! When there are more requests than one worker can do there is a **crowd**: nobody leads, all sleep in the
+//! kernel, which wakes one of them for each request, and none in vain. It ends when there were not more
+//! requests than workers for a while.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
 /// How often the guard looks up: a request that holds its worker up without warning holds up others for
 /// twice this, at most.
 const WATCH: Duration = Duration::from_millis(10);
+
+/// So many looks in a row must show no more requests than workers for a crowd to end.
+const CROWD: u32 = 4;
 
 /// The lead. At most one worker has it.
 #[derive(Debug, Default)]
@@ -25,6 +32,8 @@ pub(super) struct Lead {
     changed: Condvar,
     /// Workers that wait for it. Relaxed: changed under the lock; who reads it outside looks again soon.
     waiting: AtomicUsize,
+    /// Looks until the crowd ends; 0: there is none. Relaxed: who sees it late leads, or does not, once more.
+    crowd: AtomicU32,
 }
 
 #[derive(Debug, Default)]
@@ -59,15 +68,22 @@ impl Lead {
         self.state.lock().unwrap_or_else(|poison| poison.into_inner())
     }
 
-    /// Takes the lead, for a worker on `cpu`. When all has ended everybody has it.
-    pub(super) fn take(&self, cpu: u32) {
+    /// Takes the lead, for a worker on `cpu`. False if nobody leads: there is a crowd, or all has ended.
+    pub(super) fn take(&self, cpu: u32) -> bool {
+        if self.is_crowd() {
+            return false;
+        }
         let mut state = self.state();
         if !state.is_free_for(cpu) {
             state = self.wait(state, cpu);
         }
+        if state.has_ended || self.is_crowd() {
+            return false;
+        }
         state.is_held = true;
         state.is_called = false;
         state.kept_for = None;
+        true
     }
 
     #[cold]
@@ -93,7 +109,7 @@ impl Lead {
                     .unwrap_or_else(|poison| poison.into_inner());
             }
             let is_away = has_watched && state.is_free_for(cpu);
-            if is_away || state.is_meant(cpu) {
+            if is_away || state.is_meant(cpu) || self.is_crowd() {
                 break;
             }
             // The leader waits too: until it has got something there is nothing to guard.
@@ -135,6 +151,28 @@ impl Lead {
         true
     }
 
+    /// Whether nobody leads because there is more to do than one worker can.
+    pub(super) fn is_crowd(&self) -> bool {
+        self.crowd.load(Ordering::Relaxed) > 0
+    }
+
+    /// A look showed whether there are more requests than workers.
+    pub(super) fn looked(&self, has_more: bool) {
+        if has_more {
+            let was = self.crowd.swap(CROWD, Ordering::Relaxed);
+            if was == 0 {
+                // Under the lock, so that nobody goes to sleep between looking at it and this.
+                drop(self.state());
+                self.changed.notify_all();
+            }
+        } else {
+            let less = |crowd: u32| crowd.checked_sub(1);
+            let _ = self
+                .crowd
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        }
+    }
+
     /// Whether somebody waits for the lead.
     pub(super) fn has_waiting(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) > 0
@@ -170,7 +208,9 @@ mod tests {
         for cpu in cpus {
             let led = led.clone();
             scope.spawn(move || {
-                lead.take(cpu);
+                if !lead.take(cpu) {
+                    return; // all pass
+                }
                 let _ = led.send(cpu); // the test may have seen enough
                 lead.give(true);
             });
@@ -226,13 +266,24 @@ mod tests {
     }
 
     #[test]
-    fn at_the_end_all_pass() {
+    fn nobody_leads_in_a_crowd_and_at_the_end() {
         let lead = Lead::default();
-        lead.take(0);
+        assert!(lead.take(0));
         thread::scope(|scope| {
-            let led = followers(scope, &lead, [1, 2, 3]);
-            lead.end();
-            assert_eq!(led.iter().take(3).count(), 3);
+            followers(scope, &lead, [1, 2, 3]);
+            lead.looked(true);
         });
+        assert!(!lead.take(0));
+        lead.give(false);
+        for _ in 0..CROWD {
+            assert!(lead.is_crowd());
+            lead.looked(false);
+        }
+        assert!(lead.take(0), "it is over");
+        thread::scope(|scope| {
+            followers(scope, &lead, [1, 2, 3]);
+            lead.end();
+        });
+        assert!(!lead.take(0));
     }
 }

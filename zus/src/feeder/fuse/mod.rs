@@ -15,7 +15,7 @@
 //!
 //! **Waiting.** One worker at a time waits at the device (`lead.rs`), so that at most one CPU is burnt, and
 //! the kernel, which sees nobody else there, wakes nobody in vain. Except with `spin`, it is the one on the
-//! CPU of the application (`follow.rs`). Each worker has two descriptors of its own (`FUSE_DEV_IOC_CLONE`):
+//! CPU of the application (`follow.rs`). If there is more to do than one can, all sleep in the kernel. Each worker has two descriptors of its own (`FUSE_DEV_IOC_CLONE`):
 //! one that blocks and one that does not. To poll is to read from the second, to sleep is to read from the
 //! first: one system call brings the request either way.
 //!

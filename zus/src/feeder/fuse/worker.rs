@@ -17,6 +17,9 @@ use crate::engine::{Reply, Session};
 /// Transfers of more bytes than this take so long that somebody else should watch the device meanwhile.
 const LONG: u32 = 128 << 10;
 
+/// A look whether there is a crowd is a system call: one in so many requests.
+const MANY: u32 = 16;
+
 /// Answers the kernel's INIT.
 pub(super) fn shake_hands(session: &Session, device: &mut Device) -> Result<(), MountError> {
     let failed = |what: &str| Err(MountError::Handshake(what.into()));
@@ -43,6 +46,8 @@ pub(super) struct Worker {
     reply: Reply,
     cpu: u32,
     follow: Follow,
+    /// Requests since the last one that had to be waited for.
+    in_a_row: u32,
 }
 
 impl Worker {
@@ -55,6 +60,7 @@ impl Worker {
             reply: Reply::new(),
             cpu,
             follow: Follow::new(cpu),
+            in_a_row: 0,
         }
     }
 
@@ -83,15 +89,43 @@ impl Worker {
 
     /// Waits for a request and answers it.
     fn turn(&mut self) -> Result<(), End> {
-        self.lead.take(self.cpu);
-        let next = self.device.next();
-        let call = next.as_ref().is_ok_and(|request| self.needs_help(request));
-        self.lead.give(call);
+        let leads = self.lead.take(self.cpu);
+        let next = if leads {
+            self.device.next()
+        } else {
+            self.device.sleep_for_next()
+        };
+        if let Ok(request) = &next {
+            self.look_around(request);
+        }
+        if leads {
+            let call = next.as_ref().is_ok_and(|request| self.takes_long(request));
+            self.lead.give(call);
+        }
         let request = next?;
         let pid = self.device.peek(&request).map_or(0, |(header, _)| header.pid);
         self.device.serve(request, &self.session, &mut self.reply);
-        self.follow(pid);
+        if leads {
+            self.follow(pid);
+        }
         Ok(())
+    }
+
+    /// Looks now and then whether there are more requests than workers. Many in a row that need not be waited
+    /// for are a sign of it; but a single application that runs on this CPU looks like that too.
+    fn look_around(&mut self, request: &Incoming) {
+        let is_crowd = self.lead.is_crowd();
+        self.in_a_row = if request.at_once || is_crowd {
+            self.in_a_row + 1
+        } else {
+            0
+        };
+        if self.in_a_row >= MANY {
+            self.in_a_row = 0;
+            if is_crowd || self.lead.has_waiting() {
+                self.lead.looked(self.device.has_more());
+            }
+        }
     }
 
     /// Leads from where the thread is that was served. Not if it spins for ever: it was given a CPU of its
@@ -111,15 +145,8 @@ impl Worker {
         }
     }
 
-    /// Whether somebody else should wait at the device while this request is served: because it waits for
-    /// the medium or moves much, or because more requests are there already.
-    fn needs_help(&self, request: &Incoming) -> bool {
-        if !self.lead.has_waiting() {
-            return false;
-        }
-        self.takes_long(request) || (request.at_once && self.device.has_more())
-    }
-
+    /// Whether somebody else should wait at the device while this request is served, because it waits for the
+    /// medium or moves much.
     fn takes_long(&self, request: &Incoming) -> bool {
         let Some((header, body)) = self.device.peek(request) else {
             return false;
