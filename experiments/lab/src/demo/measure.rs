@@ -26,11 +26,19 @@ pub fn run(demo: &Demo, scratch: &Scratch, report: &Path) -> Result<Results> {
         .arg(demo.place.program("zus"))
         .limit(300)
         .start(demo.log)?
-        .success(|| demo.show.update(demo.log.tail(1)))?;
+        .success(|| progress(demo))?;
     let json = report.join("fs4k.json");
     let results = Results::read(&json).with_context(|| format!("read {}", json.display()))?;
     ensure!(!results.rows.is_empty(), "the experiment measured nothing");
     Ok(results)
+}
+
+/// Shows what the experiment says of its progress.
+fn progress(demo: &Demo) {
+    let line = demo.log.tail(1);
+    if let Some(round) = line.strip_prefix("fs4k: ") {
+        demo.show.update(format!("measuring 4 KiB operations: {round}"));
+    }
 }
 
 /// The part of the results that a person asks for first, as one table: writes to a real file system.

@@ -10,6 +10,7 @@ use crate::mount::Image;
 use crate::place::{Place, can_mount};
 use crate::progress::Progress;
 use crate::scratch::Scratch;
+use crate::stop::Interrupted;
 use anyhow::{Context, Result};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -42,8 +43,14 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     };
     let outcome = demo.run(arguments);
     drop(show);
-    outcome.with_context(|| format!("the demo did not finish (its log: {})", log.path().display()))?;
-    Ok(ExitCode::SUCCESS)
+    match outcome {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error) if error.is::<Interrupted>() => Err(error),
+        Err(error) => {
+            eprintln!("{}\n(the end of {})", log.tail(15), log.path().display());
+            Err(error.context("the demo did not finish"))
+        }
+    }
 }
 
 struct Demo<'a> {
